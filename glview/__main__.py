@@ -1,0 +1,7 @@
+"""`python -m glview`."""
+
+import sys
+
+from glview.cli import main
+
+sys.exit(main())

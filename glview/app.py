@@ -1,0 +1,171 @@
+"""The running program: one frame after another, and what the interface can ask for."""
+
+import logging
+import time
+
+from imgui_bundle import imgui
+
+from glview.detecting import Detector
+from glview.jobs import Feed, Jobs
+from glview.library import Library
+from glview.readout import Readout
+from glview.reviewing import Reviewer
+from glview.scene import Scene
+from glview.ui import style
+from glview.ui.layout import Layout
+from glview.ui.widgets import Screen
+
+UPLOAD_SECONDS = 0.012
+FRAMES_AFTER_EVENT = 3  # Dear ImGui settles hover and focus over the frames after an event
+TOOLTIP_SECONDS = 0.6
+log = logging.getLogger("glview")
+
+
+class Desk:
+    """The application as the interface sees it.
+
+    platform: gl.context.Window or Offscreen; workspace: the state; settings: what is remembered.
+    """
+
+    def __init__(self, platform, workspace, settings):
+        self.platform, self.workspace, self.settings = platform, workspace, settings
+        wake = getattr(platform, "wake", lambda: None)
+        self.jobs, self.feed = Jobs(wake), Feed(wake)
+        self.scene, self.layout, self.screen = Scene(platform.ctx), Layout(), Screen()
+        self.readout = Readout(self.jobs)
+        self.detector = Detector(workspace, wake)
+        self.reviewer = Reviewer(workspace, self.jobs, self.scene.thumbnails)
+        self.library = Library(workspace, self.jobs, settings, self.scene.tiles)
+        self.frames, self.done, self.bare = 0, False, None
+        style.apply(platform.io, platform.scale)
+
+    # one frame
+
+    def frame(self):
+        """Take results, take input, draw."""
+        self._collect()
+        self.platform.start_frame()
+        try:
+            self._interface()
+        except Exception as error:  # a panel that fails costs its frame, not the user's work
+            log.exception("a panel failed")
+            self.workspace.notify(f"Something went wrong in a panel: {error!r}")
+        imgui.render()
+        wishes = self.scene.draw(self.workspace)
+        self.feed.wish({**wishes, **self.reviewer.wishes})
+        self.platform.finish_frame()
+        self.frames += 1
+
+    def _interface(self):
+        document = self.workspace.document
+        self.reviewer.update(document)
+        self.readout.update(document, self.workspace.cursor)
+        if self.bare is None:
+            self.layout.draw(self)
+        else:
+            self.scene.pane(self.bare, self.platform.size[::-1])
+
+    def _collect(self):
+        self.jobs.collect()
+        self.detector.poll()
+        until = time.perf_counter() + UPLOAD_SECONDS
+        while time.perf_counter() < until:
+            ready = self.feed.take()
+            if ready is None:
+                return
+            (key, stamp), made, error = ready
+            if error is None:
+                self.scene.put(key, stamp, made)
+            else:
+                self.library.read_failed(error)
+
+    @property
+    def settled(self):
+        """True when nothing is loading, counting, detecting or saving."""
+        return (not self.jobs.busy and not self.feed.pending and self.detector.running is None
+                and not any(entry.loading for entry in self.workspace.entries))
+
+    def settle(self, seconds=600.0):
+        """Draw frames until everything is loaded and shown; False if that takes too long."""
+        until, quiet = time.monotonic() + seconds, 0
+        while quiet < FRAMES_AFTER_EVENT and time.monotonic() < until:
+            self.frame()
+            quiet = quiet + 1 if self.settled else 0
+            if not quiet:
+                time.sleep(0.002)
+        return quiet >= FRAMES_AFTER_EVENT
+
+    def run(self, each_frame=lambda desk: None):
+        """The event loop of a window; sleeps while nothing happens."""
+        awake = FRAMES_AFTER_EVENT
+        while not self.done:
+            if awake > 0:
+                self.platform.wait(0.0)
+                awake -= 1
+            elif awake == 0:
+                awake = -1
+                before = time.monotonic()
+                caret = imgui.get_io().want_text_input
+                self.platform.wait(TOOLTIP_SECONDS)
+                if caret or time.monotonic() - before < TOOLTIP_SECONDS * 0.9:
+                    awake = FRAMES_AFTER_EVENT
+            else:
+                self.platform.wait(None)
+                awake = FRAMES_AFTER_EVENT
+            self.frame()
+            each_frame(self)
+            if self.platform.closing:
+                self.platform.keep_open()
+                self.quit()
+
+    def close(self):
+        """End workers and the window, in that order."""
+        self.settings.remember(self)
+        self.detector.close()
+        self.feed.close()
+        self.jobs.close()
+        self.platform.close()
+
+    # what the interface asks for
+
+    @property
+    def busy_words(self):
+        """What is going on, in a few words."""
+        found = [f"opening {entry.name}" for entry in self.workspace.entries if entry.loading][:1]
+        if "save" in self.jobs.busy:
+            found.append("saving")
+        if self.feed.pending:
+            found.append(f"{self.feed.pending} tiles pending")
+        return ", ".join(found)
+
+    def read_box(self, box, done):
+        """Read exact values of a box (y0, x0, y1, x1) in a worker, then `done(values)`."""
+        image, (y0, x0, y1, x1) = self.workspace.document.image, box
+        self.jobs.start("numbers", lambda cancelled: image[y0:y1, x0:x1], done,
+                        self.library.read_failed)
+
+    def undo(self):
+        """Take back the last step of the current document."""
+        document = self.workspace.document
+        document.history.undo(document)
+
+    def redo(self):
+        """Do again what was taken back last."""
+        document = self.workspace.document
+        document.history.redo(document)
+
+    def quit(self):
+        """Close, after asking if something is not saved."""
+        self.workspace.closing = bool(self.library.unsaved)
+        self.done = not self.workspace.closing
+
+    def answer_unsaved(self, answer):
+        """The user was asked: "save" everything and quit, "discard" it, or "stay"."""
+        self.workspace.closing = False
+        if answer == "discard":
+            self.done = True
+        elif answer == "save":
+            self.library.save_all(then=self._end)
+
+    def _end(self):
+        self.done = True

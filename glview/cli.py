@@ -1,0 +1,147 @@
+"""The `glview` command."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import glview
+
+KEYS = """
+in the window:
+  wheel zooms about the cursor, drag pans, right drag changes contrast and bias,
+  middle click centres; F fit, 1 one to one, Tab next file, D detect, N / P next and
+  previous object, B add, E delete, [ ] brush, Ctrl+Z undo, Ctrl+S save, F1 all keys
+
+examples:
+  glview frame.fits                        look at it, press D to detect, Ctrl+S to save
+  glview 'mosaic.fits[SCI]' --scale log    a certain extension
+  glview frame.fits --detect --screenshot out.png --zoom 4 --center 512,300
+"""
+
+
+class UsageError(Exception):
+    """The command line asks for something that does not go together."""
+
+
+def _size(text):
+    width, _, height = text.lower().partition("x")
+    size = int(width), int(height)
+    if not all(16 <= side <= 16384 for side in size):
+        raise ValueError(text)
+    return size
+
+
+def _zoom(text):
+    """A zoom factor; 0.0 stands for fit."""
+    zoom = 0.0 if text == "fit" else float(text)
+    if text != "fit" and not 1 / 4096 <= zoom <= 256:
+        raise ValueError(text)
+    return zoom
+
+
+def _centre(text):
+    x, y = (float(part) for part in text.split(","))
+    return x, y
+
+
+def _share(text):
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise ValueError(text)
+    return value
+
+
+def _named(convert, words):
+    """argparse names a value's type in its error; give it words."""
+    convert.__name__ = words
+    return convert
+
+
+def parser():
+    """The argument parser; its defaults are those of the window."""
+    from glview.core.colormaps import COLORMAPS
+    from glview.core.limits import LIMITS
+    from glview.core.stretch import KINDS
+
+    made = argparse.ArgumentParser(
+        prog="glview", epilog=KEYS, formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Find, check and correct cosmic rays in astronomical images.")
+    add = made.add_argument
+    add("files", nargs="*", metavar="FILE",
+        help="FITS (.fits .fit .fts .fz, also .gz), .npy, TIFF, PNG; FILE[SCI] or FILE[2] "
+             "chooses an extension")
+    add("--ext", metavar="NAME|N", help="extension to show, by EXTNAME or number")
+    add("--detect", action="store_true", help="detect cosmic rays at once")
+    add("--model", metavar="NAME", help="auto (default), ground_imaging, NRES, HST_ACS_WFC, "
+                                        "ACS-WFC, or the path of a weights file")
+    add("--threshold", type=_named(_share, "number from 0 to 1"), metavar="T",
+        help="mask what the model gives more confidence than this")
+    add("--dilate", type=int, choices=range(17), metavar="N", help="grow the mask by N pixels")
+    add("--scale", choices=KINDS, metavar="NAME", help=", ".join(KINDS))
+    add("--limits", choices=[name for name in LIMITS if name != "user"], metavar="NAME",
+        help="zscale (default), minmax, or per cent: 99.5 ... 90")
+    add("--cmap", choices=tuple(COLORMAPS), metavar="NAME", help=", ".join(COLORMAPS))
+    add("--zoom", type=_named(_zoom, "'fit' or a factor"), metavar="fit|Z",
+        help="screen pixels per image pixel")
+    add("--center", type=_named(_centre, "position X,Y"), metavar="X,Y",
+        help="FITS pixel in the middle of the view; the first pixel is 1,1")
+    add("--size", type=_named(_size, "size such as 1600x1000"), metavar="WxH",
+        help="size of the window or the picture")
+    add("--screenshot", metavar="OUT.png", help="write a picture and stop; needs no display")
+    add("--pane", choices=("image", "mask", "all"), default="all",
+        help="with --screenshot: one pane alone, or the whole window (default)")
+    add("--demo", action="store_true", help="open a frame that comes with glview")
+    add("--state", metavar="FILE",
+        help="write the window's state as JSON after every frame, for scripts that drive it")
+    add("--version", action="version", version=f"glview {glview.__version__}")
+    made.set_defaults(start=None)
+    return made
+
+
+def main(argv=None):
+    """Run the command; returns the exit code: 0, 1 if the work failed, 2 for bad input."""
+    made = parser()
+    options = made.parse_args(argv)
+    from glview.files import ReadError
+
+    try:
+        _run(options, made)
+    except (ReadError, UsageError) as error:
+        print(f"glview: {error}", file=sys.stderr)
+        return 2
+    except _failures() as error:
+        print(f"glview: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _failures():
+    """Errors that say themselves what happened; looked up only when there is one."""
+    from glview.gl.context import DisplayError
+    from glview.session import SessionError
+
+    return DisplayError, SessionError
+
+
+def _run(options, made):
+    from glview import library, session
+
+    names = list(options.files)
+    if options.demo:
+        names.insert(0, str(demo_frame()))
+    if options.screenshot and not names:
+        raise UsageError("--screenshot needs a FILE or --demo")
+    if options.pane != "all" and not options.screenshot:
+        raise UsageError("--pane is for --screenshot")
+    entries = [library.entry_for(name, options.ext) for name in names]
+    if options.screenshot:
+        session.run_screenshot(entries, options)
+    else:
+        session.run_window(entries, options)
+
+
+def demo_frame():
+    """Path of the frame that comes with glview."""
+    return Path(__file__).parent / "data" / "demo.fits.gz"

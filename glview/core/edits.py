@@ -1,0 +1,121 @@
+"""Corrections by hand: a plane of edits over the mask, changed in patches that can be taken back."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from glview.core.mask import EDIT_ADD, EDIT_DELETE
+from glview.core.tiles import SIZE, Stamps
+
+
+@dataclass(frozen=True)
+class Patch:
+    """One change to a box of the plane.  before, after: (h, w) uint8 edit codes."""
+
+    y: int
+    x: int
+    before: np.ndarray
+    after: np.ndarray
+
+
+def brush(size):
+    """(size, size) bool: the pixels a round brush of diameter `size` >= 1 covers.
+
+    A pixel belongs to it when its centre lies within size / 2 of the brush's centre.
+    """
+    offset = np.arange(size) - (size - 1) / 2
+    return offset[:, None] ** 2 + offset**2 <= (size / 2) ** 2
+
+
+def line(start, end):
+    """(n, 2) int64 pixels (y, x) from `start` to `end`, both included, 8-connected, no gaps."""
+    (y0, x0), (y1, x1) = start, end
+    steps = max(abs(y1 - y0), abs(x1 - x0))
+    along = np.arange(steps + 1) / max(steps, 1)
+    ys = np.floor(y0 + along * (y1 - y0) + 0.5)
+    xs = np.floor(x0 + along * (x1 - x0) + 0.5)
+    return np.stack([ys, xs], 1).astype(np.int64)
+
+
+class Edits:
+    """The plane: (H, W) uint8, EDIT_NONE, EDIT_ADD or EDIT_DELETE; no memory until the first edit.
+
+    array: the plane or None.  stamps: which tiles changed when.  revision: grows at every change.
+    added, deleted: how many pixels hold those codes.
+    """
+
+    def __init__(self, shape, array=None):
+        self.shape, self.array = shape, array
+        self.stamps = Stamps(shape)
+        self.added = self.deleted = 0
+        if array is not None:
+            self.added, self.deleted = _counts(array)
+            self.stamps.touch((0, 0, *shape))
+
+    @property
+    def revision(self):
+        return self.stamps.now
+
+    def draw(self, start, end, size, value):
+        """Draw a straight line of the round brush; returns the Patch made, or None if nothing
+        changed.  start, end: pixels (y, x), which may lie outside the image; value: an edit code.
+        """
+        shape, corner = brush(size), (size - 1) // 2
+        dots = line(start, end) - corner
+        low = np.maximum(dots.min(0), 0)
+        high = np.minimum(dots.max(0) + size, self.shape)
+        if (low >= high).any():
+            return None
+        drawn = np.zeros(high - low, bool)
+        for y, x in dots - low:
+            _stamp(drawn, shape, y, x)
+        return self._change(int(low[0]), int(low[1]), drawn, value)
+
+    def cleared(self):
+        """The patches that take back every edit, already applied."""
+        if self.array is None:
+            return []
+        made = []
+        for y in range(0, self.shape[0], SIZE):
+            for x in range(0, self.shape[1], SIZE):
+                box = self.array[y : y + SIZE, x : x + SIZE]
+                if box.any():
+                    made.append(self._change(y, x, np.ones(box.shape, bool), 0))
+        return made
+
+    def put(self, y, x, values):
+        """Write a box of edit codes (a patch's `before` or `after`)."""
+        self._own()
+        height, width = values.shape
+        held = self.array[y : y + height, x : x + width]
+        (lost_added, lost_deleted), (added, deleted) = _counts(held), _counts(values)
+        self.added += added - lost_added
+        self.deleted += deleted - lost_deleted
+        held[:] = values
+        self.stamps.touch((y, x, y + height, x + width))
+
+    def _change(self, y, x, drawn, value):
+        self._own()
+        before = self.array[y : y + drawn.shape[0], x : x + drawn.shape[1]].copy()
+        after = np.where(drawn, np.uint8(value), before)
+        if np.array_equal(before, after):
+            return None
+        self.put(y, x, after)
+        return Patch(y, x, before, after)
+
+    def _own(self):
+        if self.array is None:
+            self.array = np.zeros(self.shape, np.uint8)
+
+
+def _counts(codes):
+    return int(np.count_nonzero(codes == EDIT_ADD)), int(np.count_nonzero(codes == EDIT_DELETE))
+
+
+def _stamp(drawn, shape, y, x):
+    """Set `drawn` where `shape`, its corner at (y, x), covers it; both may overlap in part."""
+    size = shape.shape[0]
+    top, left = max(0, -y), max(0, -x)
+    bottom, right = min(size, drawn.shape[0] - y), min(size, drawn.shape[1] - x)
+    if top < bottom and left < right:
+        drawn[y + top : y + bottom, x + left : x + right] |= shape[top:bottom, left:right]

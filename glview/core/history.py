@@ -1,0 +1,84 @@
+"""What the user did, in steps that can be taken back and done again."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from glview.core.edits import Patch
+
+
+@dataclass(frozen=True)
+class Set:
+    """A setting of the document got another value.  name: the document's attribute."""
+
+    name: str
+    before: Any
+    after: Any
+
+    def do(self, document):
+        setattr(document, self.name, self.after)
+
+    def undo(self, document):
+        setattr(document, self.name, self.before)
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """Pixels changed by hand between pressing and releasing the button."""
+
+    patches: tuple[Patch, ...]
+
+    def do(self, document):
+        for patch in self.patches:
+            document.edits.put(patch.y, patch.x, patch.after)
+
+    def undo(self, document):
+        for patch in reversed(self.patches):
+            document.edits.put(patch.y, patch.x, patch.before)
+
+
+class History:
+    """Steps done and undone, without limit.
+
+    A step is recorded after it happened, for a drag shows its effect before it ends.
+    """
+
+    def __init__(self):
+        self.done, self.undone = [], []
+        self._saved = None
+
+    @property
+    def last(self):
+        """The step that would be undone next, or None."""
+        return self.done[-1] if self.done else None
+
+    @property
+    def changed(self):
+        """True if the document is another one than when `mark_saved` was told."""
+        return self.last is not self._saved
+
+    def mark_saved(self, step):
+        """What is on disk is the document as it was when `step` was its `last`."""
+        self._saved = step
+
+    def record(self, step):
+        """Keep a step that has happened; what was undone before is forgotten."""
+        self.done.append(step)
+        self.undone.clear()
+
+    def undo(self, document):
+        """Take back the last step; False if there is none."""
+        if not self.done:
+            return False
+        step = self.done.pop()
+        step.undo(document)
+        self.undone.append(step)
+        return True
+
+    def redo(self, document):
+        """Do the last undone step again; False if there is none."""
+        if not self.undone:
+            return False
+        step = self.undone.pop()
+        step.do(document)
+        self.done.append(step)
+        return True

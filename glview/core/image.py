@@ -1,0 +1,75 @@
+"""An image that is not loaded: its shape, its type, and a way to read any box of it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Image:
+    """One two-dimensional picture, perhaps one plane of a cube.
+
+    name: what the user sees, for example `frame.fits[SCI]`.
+    shape: (height, width).
+    dtype: type of the physical values in native byte order (after BZERO, BSCALE and BLANK).
+    read: read(plane, y0, y1, x0, x1) -> (y1 - y0, x1 - x0) array of exact physical values; may be
+        called from several threads at once; raises the reader's own error.
+    path: the file, or None for an array from memory.
+    hdu: index of the FITS extension, else 0.
+    header: keyword -> value of the FITS header (INHERIT applied), else {}.
+    planes: number of planes in a cube, else 1.
+    y_up: True where row 0 is the bottom row on screen, as FITS wants.
+    notes: sentences the user should see, for example "file is truncated: 61 % of the rows are here".
+    """
+
+    name: str
+    shape: tuple[int, int]
+    dtype: np.dtype
+    read: Callable[[int, int, int, int, int], np.ndarray]
+    path: Path | None = None
+    hdu: int = 0
+    header: Mapping[str, object] = field(default_factory=dict)
+    planes: int = 1
+    plane: int = 0
+    y_up: bool = True
+    notes: tuple[str, ...] = ()
+
+    def __getitem__(self, key):
+        """`image[y0:y1, x0:x1]`: exact physical values; slices with step 1, clipped as numpy does."""
+        rows, columns = key
+        y0, y1, step_y = rows.indices(self.shape[0])
+        x0, x1, step_x = columns.indices(self.shape[1])
+        if step_y != 1 or step_x != 1:
+            raise IndexError("an Image is sliced with step 1; slice the result instead")
+        return self.read(self.plane, y0, max(y0, y1), x0, max(x0, x1))
+
+    def read32(self, y0, y1, x0, x1):
+        """The box as (y1 - y0, x1 - x0) float32, native byte order, C-contiguous; NaN kept.
+
+        Values beyond float32's range become infinite.
+        """
+        box = self.read(self.plane, y0, y1, x0, x1)
+        with np.errstate(over="ignore"):
+            return np.ascontiguousarray(box, np.float32)
+
+
+def from_array(array, name="array", y_up=True):
+    """An Image over a 2-D or 3-D array in memory (a cube's first axis counts planes).
+
+    array: real numbers or bool, any byte order; it is read, never written.
+    Raises ValueError if it has no pixels, other dimensions, or is not numeric.
+    """
+    array = np.asarray(array)
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"glview shows real numbers; this array holds {array.dtype}")
+    cube = array[None] if array.ndim == 2 else array
+    if cube.ndim != 3 or cube.size == 0:
+        raise ValueError(f"glview shows (height, width) or a cube; this array is {array.shape}")
+    native = cube.dtype.newbyteorder("=") if cube.dtype.kind != "b" else np.dtype(np.uint8)
+
+    def read(plane, y0, y1, x0, x1):
+        return cube[plane, y0:y1, x0:x1].astype(native)
+
+    return Image(name, cube.shape[1:], native, read, planes=cube.shape[0], y_up=y_up)

@@ -1,0 +1,107 @@
+"""Reading images and saving masks.
+
+To add a format: write `glview/files/<name>.py` with `read(source, ext) -> list of Image` and add a
+row to `READERS`. The first bytes of a file decide, never its suffix.
+"""
+
+import os
+import re
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+
+class ReadError(Exception):
+    """The file cannot be shown; the message says why and what would help."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One format; its module is imported when a file needs it.
+
+    magic: the bytes one of which the file starts with.
+    needs: the import name of an optional package, or "".
+    extra: what `pip install glview[...]` calls it.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    magic: tuple[bytes, ...]
+    needs: str = ""
+    extra: str = ""
+
+
+READERS = (
+    Reader("fits", (".fits", ".fit", ".fts", ".fz"), (b"SIMPLE  =",)),
+    Reader("npy", (".npy",), (b"\x93NUMPY",)),
+    Reader("tiff", (".tif", ".tiff"), (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), "tifffile", "tiff"),
+    Reader("png", (".png",), (b"\x89PNG\r\n\x1a\n",), "PIL", "png"),
+)
+
+_SUFFIX = re.compile(r"(?P<file>.+)\[(?P<ext>[^\[\]]+)\]", re.DOTALL)
+
+
+def locate(path, ext=None):
+    """Take DS9's `file.fits[SCI]` or `file.fits[2]` apart, unless a file has that very name.
+
+    path: str, bytes or os.PathLike; ext: what the caller asked for, which wins over the brackets.
+    Returns (Path, ext).
+    """
+    text = os.fsdecode(path)
+    match = _SUFFIX.fullmatch(text)
+    if match and "\0" not in text and not os.path.lexists(text):
+        return Path(match["file"]), match["ext"].strip() if ext is None else ext
+    return Path(text), ext
+
+
+def shown_name(path):
+    """The file's name as text that any font and any terminal takes, whatever its bytes are."""
+    return os.fsencode(Path(path).name).decode("utf-8", "replace")
+
+
+def reader_for(source):
+    """The Reader for an open Source, by its first bytes. Raises ReadError listing the formats."""
+    start = source.read(0, 512)
+    for reader in READERS:
+        if start.startswith(reader.magic):
+            return reader
+    if b"<html" in start.lower() or start.lower().startswith(b"<!doctype"):
+        raise ReadError(f"{source.name} is a web page, not an image: download the file again")
+    known = ", ".join(suffix for reader in READERS for suffix in reader.suffixes)
+    wrong = f"{source.name} is no image that glview knows (it starts with {start[:8]!r})"
+    raise ReadError(f"{wrong}; it reads {known}, and these packed as .gz, .bz2 or .xz")
+
+
+def open_images(path, ext=None):
+    """Every viewable image of a file, in the file's order, none of them loaded.
+
+    path: a file name, perhaps with `[SCI]` or `[2]` behind it.
+    ext: only these: a number (0 is the primary), a name, or "NAME,VERSION"; for FITS only. A name
+        that occurs several times gives all of them.
+    Returns a list of Image with at least one entry. glview's own CR_MASK, CR_PROBABILITY and
+    CR_EDITS are left out unless `ext` asks for them or the file holds nothing else.
+    Raises ReadError.
+    """
+    return open_with_source(path, ext)[1]
+
+
+def open_with_source(path, ext=None):
+    """(Source, images): `open_images` for those who also need the file behind them."""
+    from glview.files.source import open_source
+
+    path, ext = locate(path, ext)
+    try:
+        source = open_source(path)
+        return source, _module(reader_for(source)).read(source, ext)
+    except (OSError, MemoryError) as error:
+        raise ReadError(f"{shown_name(path)} cannot be read: {error}") from error
+
+
+def _module(reader):
+    try:
+        if reader.needs:
+            import_module(reader.needs)
+    except ModuleNotFoundError as error:
+        hint = f"pip install 'glview[{reader.extra}]'"
+        raise ReadError(f"{reader.name.upper()} images need a package: {hint}") from error
+    return import_module(f"glview.files.{reader.name}")

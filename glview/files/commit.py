@@ -1,0 +1,198 @@
+"""Replace a file by a new version of itself, wholly or not at all.
+
+The new version is written beside it, synced, walked, and only then renamed over the old one.
+"""
+
+import errno
+import fcntl
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from glview.files import ReadError
+from glview.files.header import BLOCK, scan
+from glview.files.source import path_text, stamp_of
+
+PIECE = 1 << 24
+_NO_FAST_COPY = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF)
+_HINTS = {
+    errno.ENOSPC: "the disk is full; free some space, or save to another disk",
+    errno.EDQUOT: "your disk quota is used up; free some space, or save to another disk",
+    errno.EACCES: "you may not write there; change its permissions or copy the image to a folder "
+    "of yours",
+    errno.EPERM: "you may not write there; change its permissions or copy the image to a folder "
+    "of yours",
+    errno.EROFS: "the disk is read-only; copy the image to a folder of yours",
+}
+
+
+class SaveError(Exception):
+    """The mask was not saved and the image file is as it was; the message says why."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """What a new version of `path` is made of.
+
+    source: Source of the old version, or None. spans: (start, end) byte ranges kept of it.
+    parts: byte strings that follow. hdus: how many HDUs the result must have.
+    stamp: the old version's stamp, None if there must be no file yet.
+    """
+
+    path: Path
+    source: object
+    spans: tuple
+    parts: tuple
+    hdus: int
+    stamp: tuple | None
+
+
+def commit(version):
+    """Write it. Returns a sentence of warning, or "". Raises SaveError; then nothing changed."""
+    temporary = None
+    try:
+        _sweep(version.path)
+        temporary, fd = _temporary(version.path, 0o600 if version.source else 0o666)
+        try:
+            _fill(fd, version)
+        finally:
+            os.close(fd)
+        if _stamp(version.path) != version.stamp:
+            raise SaveError(f"{version.path.name} was changed by another program meanwhile")
+        os.replace(temporary, version.path)
+        temporary = None
+    except (OSError, ReadError) as error:
+        raise SaveError(explain(error, version.path)) from error
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+    return _sync_folder(version.path.parent)
+
+
+def explain(error, path):
+    """A sentence for the user about an error while saving to `path`."""
+    number = getattr(error, "errno", None)
+    hint = _HINTS.get(number) or getattr(error, "strerror", None) or str(error)
+    return f"{path_text(path)} could not be saved: {hint}"
+
+
+def _stamp(path):
+    try:
+        return stamp_of(os.stat(path))
+    except FileNotFoundError:
+        return None
+
+
+def _temporary(path, mode):
+    """A new locked file beside `path`: the lock tells a living save from one that was killed."""
+    name = path.parent / f".{os.getpid():x}-{os.urandom(4).hex()}{_ending(path)}"
+    fd = os.open(name, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, mode)
+    lock(fd)
+    return name, fd
+
+
+def _ending(path):
+    return f"-{os.fsdecode(os.fsencode(path.name)[:180])}.glview-part"
+
+
+def lock(fd):
+    """Lock an open file against other savers; False if another has it. True where locks fail."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _sweep(path):
+    """Remove what killed saves of this very file left behind."""
+    ending = _ending(path)
+    for name in os.listdir(path.parent):
+        if not (name.startswith(".") and name.endswith(ending)):
+            continue
+        try:
+            fd = os.open(path.parent / name, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            continue
+        try:
+            if lock(fd):
+                os.unlink(path.parent / name)
+        except OSError:
+            continue
+        finally:
+            os.close(fd)
+
+
+def _fill(fd, version):
+    size = 0
+    for start, end in version.spans:
+        _copy(version.source.fd, fd, start, end)
+        size += end - start
+    for part in (bytes(-size % BLOCK), *version.parts):
+        _write(fd, part)
+        size += len(part)
+    if version.source is not None:
+        _take_over(version.source.fd, fd)
+    os.fsync(fd)
+    if os.fstat(fd).st_size != size:
+        raise SaveError(f"{version.path.name} could not be saved: the disk kept only a part of it")
+    found = scan(fd)
+    if found.problem or len(found.hdus) != version.hdus or found.hdus[-1].end != size:
+        raise SaveError(f"{version.path.name} could not be saved: the copy is not whole")
+
+
+def _copy(source, target, start, end):
+    """Append bytes [start, end) of one descriptor to another."""
+    fast = True
+    while start < end:
+        count = 0
+        if fast:
+            try:
+                count = os.copy_file_range(source, target, min(end - start, 1 << 30), start)
+            except OSError as error:
+                if error.errno not in _NO_FAST_COPY:
+                    raise
+            fast = count > 0
+        if not count:
+            piece = os.pread(source, min(end - start, PIECE), start)
+            if not piece:
+                raise SaveError("the image became shorter while it was being saved")
+            _write(target, piece)
+            count = len(piece)
+        start += count
+
+
+def _write(fd, data):
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view[: 1 << 30]) :]
+
+
+def _take_over(source, target):
+    """Permissions always; owner and extended attributes as far as we may."""
+    status = os.fstat(source)
+    if hasattr(os, "listxattr"):
+        try:
+            for name in os.listxattr(source):
+                os.setxattr(target, name, os.getxattr(source, name))
+        except OSError:  # not every disk has them, and some are the system's own
+            pass
+    try:
+        os.fchown(target, status.st_uid, status.st_gid)
+    except OSError:  # only root gives files away
+        pass
+    os.fchmod(target, status.st_mode & 0o7777)
+
+
+def _sync_folder(folder):
+    try:
+        fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        return f"saved, but the folder could not be synced ({error.strerror})"
+    return ""

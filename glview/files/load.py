@@ -1,0 +1,125 @@
+"""Find the mask that belongs to an image: in its file, or in the side file."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from glview.files import ReadError, fits, open_with_source
+from glview.files.extensions import provenance_of
+from glview.files.header import FitsError, scan
+from glview.files.source import open_source
+
+SIDE = ".glview.fits"
+
+
+@dataclass(frozen=True)
+class SavedMask:
+    """A mask as it lies on disk.
+
+    mask: (height, width) bool. probability: (height, width) float32 or None.
+    edits: (height, width) uint8 (0 none, 1 added, 2 deleted) or None.
+    provenance: version, model, weights_sha256, threshold, dilation, shape, tiling, added, deleted,
+        as far as known; {} for a mask that another program wrote. where: the file it is in.
+    """
+
+    mask: np.ndarray
+    probability: np.ndarray | None
+    edits: np.ndarray | None
+    provenance: dict = field(default_factory=dict)
+    where: Path = Path()
+
+
+def load_mask(path, hdu=None):
+    """The SavedMask of an image, the newest if both its file and a side file hold one, or None.
+
+    path: as for `open_images`. hdu: extension of the image; None is the one shown first.
+    CR_MASK and CR_PROBABILITY of other programs count where no mask of glview's is.
+    Raises ReadError if there is one that cannot be read or does not fit the image.
+    """
+    source, images = open_with_source(path, hdu)
+    image = images[0]
+    found = []
+    if image.path is not None and is_fits(source):
+        hdus = scan(source.fd).hdus
+        mine = [one for one in hdus if is_own(one) and belongs(one, hdus[image.hdu], hdus)]
+        found.append((source, mine or _foreign(hdus, image.shape)))
+    for side in side_files(image.path):
+        if side.is_file():
+            found.append((open_source(side), _side_hdus(side, image.hdu)))
+    found = [(source, hdus) for source, hdus in found if hdus]
+    if not found:
+        return None
+    return _load(*max(found, key=lambda pair: _date(pair[1])), image)
+
+
+def side_files(path):
+    """Where a mask may lie that is not in the image's file: beside it, or beside a link to it."""
+    real = Path(os.path.realpath(path))
+    return list(dict.fromkeys(place.with_name(place.name + SIDE) for place in (real, Path(path))))
+
+
+def is_fits(source):
+    """Whether an open source is a FITS file."""
+    return source.read(0, 9) == b"SIMPLE  ="
+
+
+def is_own(hdu):
+    """Whether glview wrote this extension."""
+    return hdu.name.upper() in fits.OWN and "GLVVERS" in hdu.cards
+
+
+def belongs(own, hdu, hdus):
+    """Whether one of glview's extensions is about `hdu`: by name and version, if that is unique."""
+    name, version = own.cards.get("CREXTNAM"), own.cards.get("CREXTVER")
+    same = [one.index for one in hdus if name and (one.name, one.version) == (name, version)]
+    index = same[0] if len(same) == 1 else own.cards.get("CREXT")
+    return index == hdu.index
+
+
+def _side_hdus(side, index):
+    source = open_source(side)
+    try:
+        hdus = scan(source.fd).hdus
+    except FitsError as error:
+        raise ReadError(f"{source.name}: {error}") from error
+    return [one for one in hdus if is_own(one) and one.cards.get("CREXT") == index]
+
+
+def _foreign(hdus, shape):
+    """The last CR_MASK and CR_PROBABILITY of the image's shape that others wrote."""
+    latest = {
+        one.name.upper(): one
+        for one in hdus
+        if one.kind in fits.VIEWABLE and one.naxis[::-1] == shape and not is_own(one)
+    }
+    return [latest[name] for name in fits.OWN[:2] if name in latest]
+
+
+def _date(hdus):
+    return max(str(one.cards.get("DATE", "")) for one in hdus)
+
+
+def _load(source, hdus, image):
+    hdus = [one for one in hdus if str(one.cards.get("DATE", "")) == _date(hdus)] or hdus
+    planes = {one.name.upper(): _plane(source, one, image) for one in hdus}
+    mask, probability, edits = (planes.get(name) for name in fits.OWN)
+    if probability is not None:
+        probability = probability.astype(np.float32, copy=False)
+    if edits is not None and edits.max(initial=0) > 2:
+        raise ReadError(f"{source.name}: CR_EDITS holds values that glview never writes")
+    provenance = provenance_of(hdus[0].cards) if is_own(hdus[0]) else {}
+    if mask is None and probability is None:
+        raise ReadError(f"{source.name}: CR_EDITS is there, but the mask is missing")
+    mask = probability > np.float32(0.5) if mask is None else mask > 0
+    return SavedMask(mask, probability, edits, provenance, source.path)
+
+
+def _plane(source, hdu, image):
+    values = fits.read(source, hdu.index)[0]
+    if values.shape != image.shape:
+        size, wanted = ("{1} x {0}".format(*shape) for shape in (values.shape, image.shape))
+        wrong = f"{hdu.name} in {source.name} is {size} pixels, the image {wanted}"
+        raise ReadError(f"{wrong}: it belongs to another image")
+    return values[:, :]

@@ -1,0 +1,194 @@
+"""An open file that is read by position, and packed files unpacked into one.
+
+Files are never mapped into memory: when another program shortens a mapped file, the process dies
+with SIGBUS, whereas a read that comes back short is an error that can be told.
+"""
+
+import io
+import os
+import stat
+import weakref
+
+from glview.files import ReadError, shown_name
+
+CHUNK = 1 << 20
+MAX_UNPACKED = 8 << 30
+MAX_RATIO = 200
+ALWAYS_ALLOWED = 1 << 30
+PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\0": "xz"}
+
+
+class FileChangedError(ReadError):
+    """Another program changed the file while it was open here."""
+
+
+class Source:
+    """A regular file held open for reading; safe to use from several threads.
+
+    fd: the file descriptor, closed with this object. path: where the file is.
+    name: what the user sees. packed: "gzip", "bzip2", "xz" or "" for a file that is as it is.
+    notes: sentences for the user. size: bytes (of the unpacked file).
+    """
+
+    def __init__(self, fd, path, packed="", notes=()):
+        self._close = weakref.finalize(self, os.close, fd)
+        self.fd, self.path, self.packed, self.notes = fd, path, packed, tuple(notes)
+        self.name = shown_name(path)
+        self.stamp = stamp_of(os.fstat(fd))
+        self.size = self.stamp[1]
+
+    def read(self, offset, size):
+        """Up to `size` bytes from `offset`; fewer at the end of the file. Raises ReadError."""
+        try:
+            return os.pread(self.fd, size, offset)
+        except OSError as error:
+            raise ReadError(f"{self.name} cannot be read: {error.strerror}") from error
+
+    def fill(self, view, offset):
+        """Fill a writable byte memoryview from `offset`. Raises FileChangedError, ReadError."""
+        done = 0
+        while done < len(view):
+            try:
+                count = os.preadv(self.fd, [view[done : done + (1 << 30)]], offset + done)
+            except OSError as error:
+                raise ReadError(f"{self.name} cannot be read: {error.strerror}") from error
+            if not count:
+                raise FileChangedError(f"{self.name} became shorter while open; open it again")
+            done += count
+
+    def check(self):
+        """Raise FileChangedError if the file's size or time is no longer that of the opening."""
+        if stamp_of(os.fstat(self.fd)) != self.stamp:
+            raise FileChangedError(f"{self.name} changed on disk since then; open it again")
+
+    def file(self):
+        """A buffered Python file over the same bytes, with a position of its own."""
+        return io.BufferedReader(_Positioned(self), 1 << 16)
+
+
+class _Positioned(io.RawIOBase):
+    """What decoders that want a file read from; closing it leaves the source open."""
+
+    def __init__(self, source):
+        super().__init__()
+        self.source, self.place = source, 0
+
+    def readable(self):
+        return True
+
+    def seekable(self):
+        return True
+
+    def readinto(self, buffer):
+        count = os.preadv(self.source.fd, [buffer], self.place)
+        self.place += count
+        return count
+
+    def seek(self, offset, whence=os.SEEK_SET):
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self.place, os.SEEK_END: self.source.size}[whence]
+        if start + offset < 0:
+            raise OSError("a file has no bytes before its first")
+        self.place = start + offset
+        return self.place
+
+
+def stamp_of(status):
+    """(inode, size, time of last change in ns): equal as long as nobody touched the file."""
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def open_source(path):
+    """Open a regular file, unpacked if it is gzip, bzip2 or xz. Raises ReadError."""
+    source = Source(_open(path), path)
+    if not source.size:
+        raise ReadError(f"{source.name} is empty (0 bytes): the copy or download failed")
+    start = source.read(0, 8)
+    for magic, kind in PACKED.items():
+        if start.startswith(magic):
+            return _unpack(source, kind)
+    if start.startswith(b"\x1f\x9d"):
+        raise ReadError(f"{source.name} is packed by compress (.Z); unpack it first: gunzip FILE")
+    return source
+
+
+def _open(path):
+    name = shown_name(path)
+    try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            raise ReadError(f"{name} is a folder; give a file, for example {name}/*.fits")
+        if not stat.S_ISREG(mode):
+            raise ReadError(f"{name} is a pipe or a device; save its content to a file first")
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError as error:
+        raise ReadError(f"there is no file {path_text(path)}") from error
+    except PermissionError as error:
+        raise ReadError(f"{name} may not be read by you (permissions); try chmod u+r") from error
+    except ValueError as error:
+        raise ReadError(f"{name!r} cannot be a file name: {error}") from error
+
+
+def path_text(path):
+    """The whole path as text that can be printed, whatever its bytes are."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
+def _unpack(source, kind):
+    """The unpacked bytes in a nameless temporary file, as far as they can be unpacked."""
+    from tempfile import TemporaryFile
+
+    limit = min(MAX_UNPACKED, max(ALWAYS_ALLOWED, MAX_RATIO * source.size))
+    with TemporaryFile(buffering=0) as target:
+        problem = _copy_unpacked(source, kind, target, limit)
+        fd = os.dup(target.fileno())
+    unpacked = Source(fd, source.path, kind)
+    if not unpacked.size:
+        raise ReadError(f"{source.name} cannot be unpacked: {problem or 'nothing is inside'}")
+    if problem:
+        unpacked.notes = (f"{kind} data is damaged or cut off ({problem}): the rest is missing",)
+    return unpacked
+
+
+def _copy_unpacked(source, kind, target, limit):
+    """Copy until the end or the first error; returns what was wrong, or ""."""
+    import zlib
+    from lzma import LZMAError
+
+    total = 0
+    with source.file() as packed, _opener(kind)(packed) as file:
+        while True:
+            try:
+                chunk = file.read1(CHUNK)
+            except (EOFError, OSError, ValueError, zlib.error, LZMAError) as error:
+                return str(error) or type(error).__name__
+            if not chunk:
+                return ""
+            total += len(chunk)
+            if total > limit:
+                size = f"{limit / (1 << 30):.1f} GiB"
+                wrong = f"{source.name} unpacks to more than {size}, which looks like a trap"
+                raise ReadError(f"{wrong}; if it is real, unpack it by hand first")
+            _write(source, target, chunk)
+
+
+def _write(source, target, chunk):
+    try:
+        while chunk:
+            chunk = chunk[target.write(chunk) :]
+    except OSError as error:
+        wrong = f"no room to unpack {source.name}: {error.strerror}"
+        raise ReadError(f"{wrong}; set TMPDIR to a folder with more space") from error
+
+
+def _opener(kind):
+    if kind == "bzip2":
+        from bz2 import BZ2File
+
+        return BZ2File
+    if kind == "xz":
+        from lzma import LZMAFile
+
+        return LZMAFile
+    from gzip import GzipFile
+
+    return lambda file: GzipFile(fileobj=file)

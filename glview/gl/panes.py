@@ -1,0 +1,113 @@
+"""The pictures of the panes: regions coloured by the document's settings."""
+
+from dataclasses import dataclass
+
+import moderngl
+import numpy as np
+
+from glview.core import colormaps, stretch
+from glview.gl import textures
+from glview.gl.program import assign, build
+
+TABLE = 1024
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Colours of the panes, RGB in [0, 1]."""
+
+    nan: tuple[float, float, float] = (0.30, 0.12, 0.36)
+    infinite: tuple[float, float, float] = (0.55, 0.30, 0.05)
+    background: tuple[float, float, float] = (0.07, 0.075, 0.085)
+    added: tuple[float, float, float] = (0.25, 0.90, 0.35)
+    deleted: tuple[float, float, float] = (0.95, 0.20, 0.20)
+
+
+PALETTE = Palette()
+
+
+class Painter:
+    """Draws image and mask panes into a target; owns the colour map and equalization textures."""
+
+    def __init__(self, ctx):
+        self.ctx = ctx
+        self.colours = textures.texture(ctx, (256, 1), 4, "f1")
+        self.greys = textures.texture(ctx, (256, 1), 4, "f1")
+        self.table = textures.texture(ctx, (TABLE, 1))
+        textures.write(self.greys, colormaps.table("grey", False)[None])
+        self._image = ctx.vertex_array(build(ctx, "image.frag"), [])
+        self._mask = ctx.vertex_array(build(ctx, "maskpane.frag"), [])
+        self._colours_key = self._table_key = None
+
+    def image(self, document, overlay, values, state, place):
+        """Draw the image pane into the bound target.  values, state: textures; place: uniforms."""
+        self._fill_tables(document)
+        settings, (low, high) = document.stretch, document.limits
+        kinds = (*stretch.SCALINGS, "histogram")
+        opacity = overlay.opacity if overlay.shown else 0.0
+        assign(self._image.program, values=0, state=1, colours=2, table=3, limits=(low, high),
+               kind=kinds.index(settings.kind), contrast=settings.contrast, bias=settings.bias,
+               nan_colour=PALETTE.nan, inf_colour=PALETTE.infinite,
+               overlay=(*overlay.colour, opacity), outline=overlay.outline, **self._shared(place))
+        for unit, texture in enumerate((values, state, self.colours, self.table)):
+            texture.use(unit)
+        self._image.render(moderngl.TRIANGLES, vertices=3)
+
+    def mask(self, overlay, confidence, state, place):
+        """Draw the mask pane into the bound target."""
+        assign(self._mask.program, confidence=0, state=1, colours=2,
+               show_confidence=overlay.pane == "confidence", **self._shared(place))
+        for unit, texture in enumerate((confidence, state, self.greys)):
+            texture.use(unit)
+        self._mask.render(moderngl.TRIANGLES, vertices=3)
+
+    @staticmethod
+    def _shared(place):
+        return {"background": PALETTE.background, "added_colour": PALETTE.added,
+                "deleted_colour": PALETTE.deleted, **place}
+
+    def _fill_tables(self, document):
+        key = (document.stretch.colormap, document.stretch.invert)
+        if key != self._colours_key:
+            textures.write(self.colours, colormaps.table(*key)[None])
+            self._colours_key = key
+        if document.stretch.kind == "histogram":
+            table = document.table
+            if table is not self._table_key:
+                textures.write(self.table, table[None])
+                self._table_key = table
+
+
+def place(window, region):
+    """Uniforms of shaders/place.glsl for a pane that shows `window` of `region`.
+
+    Computed in float64; what reaches the GPU is relative to the region and small.
+    """
+    factor = 1 << region.level
+    y0, x0 = window.y0 / factor - region.box[0], window.x0 / factor - region.box[1]
+    step = 1.0 / (window.zoom * factor)
+    if window.y_up:
+        origin, stride = (x0, y0), (step, step)
+    else:
+        origin, stride = (x0, y0 + window.size[0] * step), (step, -step)
+    return {"origin": origin, "stride": stride, "extent": tuple(map(float, region.extent))}
+
+
+class Pane:
+    """One pane's picture on the GPU.  size: (height, width) in screen pixels."""
+
+    def __init__(self, ctx):
+        self.buffer = textures.Buffer(ctx, 4, "f1")
+
+    @property
+    def texture(self):
+        return self.buffer.texture
+
+    def start(self, size):
+        """Make it `size` and draw into it from now on."""
+        self.buffer.resize(size[1], size[0])
+        self.buffer.use(*PALETTE.background, 1.0)
+
+    def pixels(self):
+        """(height, width, 3) uint8, top row first."""
+        return np.ascontiguousarray(self.buffer.read()[::-1, :, :3])

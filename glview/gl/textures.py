@@ -1,0 +1,137 @@
+"""Textures that are checked when made and when written."""
+
+import moderngl
+import numpy as np
+
+NEAREST = (moderngl.NEAREST, moderngl.NEAREST)
+
+
+class GLError(Exception):
+    """The graphics driver refused something; the message says what and what would help."""
+
+
+def _checked(ctx, texture, what):
+    error = ctx.error
+    if error != "GL_NO_ERROR":
+        raise GLError(f"the graphics driver could not make {what} ({error}); "
+                      "close other programs that use its memory, or start with a smaller window")
+    texture.filter = NEAREST
+    texture.repeat_x = texture.repeat_y = False
+    return texture
+
+
+def texture(ctx, size, components=1, dtype="f4"):
+    """A (width, height) texture; NEAREST, clamped; dtype as moderngl: f4 float, f1 byte / 255."""
+    return _checked(ctx, ctx.texture(size, components, dtype=dtype), f"a texture of {size}")
+
+
+def layers(ctx, size, count, dtype="f4"):
+    """An array of `count` (width, height) textures of one component."""
+    made = ctx.texture_array((*size, count), 1, dtype=dtype)
+    return _checked(ctx, made, f"{count} textures of {size}")
+
+
+def write(target, array, x=0, y=0, layer=None):
+    """Copy an (h, w) float32 or uint8 array into a texture at (x, y).
+
+    The driver takes any bytes of the right number, so the type and the order are asserted here.
+    """
+    wanted = np.float32 if target.dtype == "f4" else np.uint8
+    assert array.dtype == wanted and array.dtype.isnative, f"{array.dtype} into {target.dtype}"
+    height, width = array.shape[:2]
+    box = (x, y, width, height) if layer is None else (x, y, layer, width, height, 1)
+    target.write(np.ascontiguousarray(array), viewport=box, alignment=1)
+
+
+class Buffer:
+    """A framebuffer with one colour texture that is made again when its size changes."""
+
+    def __init__(self, ctx, components=1, dtype="f4"):
+        self.ctx, self.components, self.dtype = ctx, components, dtype
+        self.texture = self.target = None
+
+    @property
+    def size(self):
+        """(width, height)."""
+        return self.texture.size
+
+    def resize(self, width, height):
+        """Make it (width, height); the content is lost if that is new."""
+        if self.texture is not None and self.texture.size == (width, height):
+            return
+        self.release()
+        self.texture = texture(self.ctx, (width, height), self.components, self.dtype)
+        self.target = self.ctx.framebuffer([self.texture])
+
+    def use(self, *clear):
+        """Draw into it from now on: no blending, no scissor, the whole of it; clear it if asked."""
+        self.target.use()
+        self.target.viewport = (0, 0, *self.texture.size)
+        self.target.scissor = None
+        self.ctx.enable_only(moderngl.NOTHING)
+        if clear:
+            self.target.clear(*clear)
+
+    def read(self):
+        """(height, width[, components]) array as drawn, the lowest row of the target first."""
+        width, height = self.texture.size
+        dtype = np.float32 if self.dtype == "f4" else np.uint8
+        data = self.target.read(components=self.components, dtype=self.dtype, alignment=1)
+        shape = (height, width) if self.components == 1 else (height, width, self.components)
+        return np.frombuffer(data, dtype).reshape(shape)
+
+    def release(self):
+        if self.texture is not None:
+            self.target.release()
+            self.texture.release()
+            self.texture = self.target = None
+
+
+class TileStore:
+    """512 x 512 tiles in the layers of one texture array; the least recently used goes first.
+
+    A key holds one tile; its stamp tells whether the content is the present one, and an old content
+    stays drawable until the new one is put.
+    """
+
+    def __init__(self, ctx, side, count, dtype="f4"):
+        self.ctx, self.side, self.dtype = ctx, side, dtype
+        self.array = layers(ctx, (side, side), count, dtype)
+        self._free = list(range(count))[::-1]
+        self._held = {}
+        self.changes = 0
+
+    def layer(self, key):
+        """The layer that holds `key`, or None; it counts as used now."""
+        found = self._held.pop(key, None)
+        if found is None:
+            return None
+        self._held[key] = found
+        return found[0]
+
+    def stamp(self, key):
+        """The stamp that `key` was put with, or None."""
+        found = self._held.get(key)
+        return None if found is None else found[1]
+
+    def put(self, key, array, stamp):
+        """Keep an (h, w) array of at most side x side; the oldest tile makes room if needed."""
+        found = self._held.pop(key, None)
+        if found is not None:
+            layer = found[0]
+        elif self._free:
+            layer = self._free.pop()
+        else:
+            layer = self._held.pop(next(iter(self._held)))[0]
+        write(self.array, array, layer=layer)
+        self._held[key] = (layer, stamp)
+        self.changes += 1
+
+    def forget(self, owner):
+        """Drop the tiles whose key starts with `owner`."""
+        for key in [key for key in self._held if key[0] == owner]:
+            self._free.append(self._held.pop(key)[0])
+        self.changes += 1
+
+    def release(self):
+        self.array.release()

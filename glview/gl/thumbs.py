@@ -1,0 +1,101 @@
+"""Thumbnails of objects: small cut-outs in one atlas, coloured on the GPU like the image pane."""
+
+from dataclasses import replace
+
+from glview.core import cutout
+from glview.gl import textures
+from glview.gl.panes import PALETTE
+
+ACROSS = 16  # slots a row and rows of slots
+PIXELS = 96  # screen pixels a side of a drawn thumbnail
+
+
+class Thumbnails:
+    """A cache of cut-outs (slots) and their drawn pictures, all in one texture.
+
+    A picture is drawn again only when its content or the display settings changed.
+    """
+
+    def __init__(self, ctx):
+        side = ACROSS * cutout.SIDE
+        self.values = textures.texture(ctx, (side, side))
+        self.state = textures.texture(ctx, (side, side), 1, "f1")
+        self.picture = textures.Buffer(ctx, 4, "f1")
+        self.picture.resize(ACROSS * PIXELS, ACROSS * PIXELS)
+        self.picture.use(*PALETTE.background, 1.0)
+        self._slots = {}
+        self._drawn = {}
+        self._wanted = []
+
+    @property
+    def texture(self):
+        return self.picture.texture
+
+    def has(self, key):
+        """True if the cut-out `key` is here; it counts as used now."""
+        found = self._slots.pop(key, None)
+        if found is None:
+            return False
+        self._slots[key] = found
+        return True
+
+    def stamp(self, key):
+        """The stamp that the cut-out was put with, or None."""
+        found = self._slots.get(key)
+        return None if found is None else found[2]
+
+    def show(self, key):
+        """The picture of `key`, if it is here, is wanted in this frame."""
+        self._wanted.append(key)
+
+    def put(self, key, stamp, values, state, cells):
+        """Keep a cut-out; cells: how many of its cells, centred, the picture shows."""
+        found = self._slots.pop(key, None)
+        if found is not None:
+            slot = found[0]
+        elif len(self._slots) < ACROSS * ACROSS:
+            slot = len(self._slots)
+        else:
+            slot = self._slots.pop(next(iter(self._slots)))[0]
+        x, y = slot % ACROSS * cutout.SIDE, slot // ACROSS * cutout.SIDE
+        textures.write(self.values, values, x, y)
+        textures.write(self.state, state, x, y)
+        self._slots[key] = (slot, cells, stamp)
+        self._drawn.pop(slot, None)
+
+    def corners(self, key):
+        """Texture coordinates (upper left, lower right) of the picture, for imgui."""
+        slot = self._slots[key][0]
+        x, y, n = slot % ACROSS, slot // ACROSS, ACROSS
+        return (x / n, (y + 1) / n), ((x + 1) / n, y / n)
+
+    def draw(self, painter, document, overlay):
+        """Bring the pictures that are wanted in this frame up to date."""
+        keys, self._wanted = self._wanted, []
+        overlay = replace(overlay, shown=True, outline=True)
+        look = (document.stretch, document.limits, overlay)
+        stale = [key for key in keys if key in self._slots
+                 and self._drawn.get(self._slots[key][0]) != look]
+        if not stale:
+            return
+        self.picture.use()
+        for key in stale:
+            slot, cells = self._slots[key][:2]
+            x, y = slot % ACROSS, slot // ACROSS
+            self.picture.target.viewport = (x * PIXELS, y * PIXELS, PIXELS, PIXELS)
+            painter.image(document, overlay, self.values, self.state,
+                          self._place(x, y, cells, document.image.y_up))
+            self._drawn[slot] = look
+
+    @staticmethod
+    def _place(x, y, cells, y_up):
+        left, low = x * cutout.SIDE, y * cutout.SIDE
+        extent = (left, low, left + cutout.SIDE, low + cutout.SIDE)
+        step, skipped = cells / PIXELS, (cutout.SIDE - cells) / 2
+        x0 = left + skipped - x * PIXELS * step
+        if y_up:
+            origin, stride = (x0, low + skipped - y * PIXELS * step), (step, step)
+        else:
+            origin = (x0, low + cutout.SIDE - skipped + y * PIXELS * step)
+            stride = (step, -step)
+        return {"origin": origin, "stride": stride, "extent": tuple(map(float, extent))}

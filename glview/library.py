@@ -1,0 +1,210 @@
+"""The open files: opening, stepping through them, saving."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from glview import opening, saving
+from glview.core import mask
+from glview.core.image import from_array
+from glview.files import ReadError, locate, shown_name
+from glview.workspace import Entry
+
+
+def entry_for(path, ext=None):
+    """The line of the file list for a path, which may carry DS9's [EXT]."""
+    path, ext = locate(path, ext)
+    return Entry(Path(path), shown_name(path), ext)
+
+
+def entry_of_array(array, name="array"):
+    """The line for an array in memory, already opened; raises ValueError."""
+    image = from_array(array, name)
+    entry = Entry(None, name)
+    opened = opening.look_at((image,), image)
+    entry.documents[image.hdu, 0] = opening.document_of(opened)
+    entry.shown = (image.hdu, 0)
+    return entry
+
+
+class Library:
+    """Opens entries when they are first shown, and saves documents.  All slow parts are jobs."""
+
+    def __init__(self, workspace, jobs, settings, tiles):
+        self.workspace, self._jobs, self._settings, self._tiles = workspace, jobs, settings, tiles
+        self._dialog = None
+
+    # opening
+
+    def show(self, number):
+        """Show the entry of that number, opening it first if need be."""
+        self.workspace.current = number
+        self.workspace.cursor = None
+        entry = self.workspace.entry
+        if entry.document is None and not entry.loading:
+            entry.error, entry.loading = "", True
+            self._jobs.start(f"open {number}",
+                             lambda cancelled: opening.look_into(entry.path, entry.ext),
+                             lambda opened: self.opened(entry, opened),
+                             lambda error: self._failed(entry, error))
+
+    def receive(self, entry, look):
+        """Take over a `session.FirstLook`, now or when it has finished."""
+        if look.is_alive() or look.error is not None:
+            entry.loading = True
+            self._jobs.start("open 0", lambda cancelled: look.result(),
+                             lambda opened: self.opened(entry, opened),
+                             lambda error: self._failed(entry, error))
+        else:
+            self.opened(entry, look.opened)
+
+    def step(self, change):
+        """The next or previous entry, round and round."""
+        if self.workspace.entries:
+            self.show((self.workspace.current + change) % len(self.workspace.entries))
+
+    def add(self, paths):
+        """Add files to the list and show the first of them."""
+        first = len(self.workspace.entries)
+        self.workspace.entries.extend(entry_for(path) for path in paths)
+        if len(self.workspace.entries) > first:
+            self.show(first)
+
+    def ask(self):
+        """Let the user choose files in the desktop's own dialog."""
+        from imgui_bundle import portable_file_dialogs as dialogs
+
+        self._dialog = dialogs.open_file("Open images", options=dialogs.opt.multiselect)
+
+    def poll(self):
+        """Take what the user chose in the dialog of `ask`."""
+        if self._dialog is not None and self._dialog.ready():
+            chosen, self._dialog = self._dialog.result(), None
+            self.add(chosen)
+
+    @property
+    def asking(self):
+        """True while the dialog of `ask` is open, which tells nobody when it closes."""
+        return self._dialog is not None
+
+    def opened(self, entry, opened):
+        """A file was looked into: make its document and start what takes longer."""
+        entry.loading = False
+        document = opening.document_of(opened)
+        known = entry.document
+        document.stretch = known.stretch if known is not None else self._settings.stretch
+        image = opened.image
+        entry.documents[image.hdu, image.plane] = document
+        entry.shown = (image.hdu, image.plane)
+        entry.stamp = entry.stamp or opened.stamp
+        self.finish_opening(document)
+
+    def finish_opening(self, document):
+        """Exact statistics and reduced levels, the sky, and what was saved earlier."""
+        image, name = document.image, f"{id(document)}"
+        self._jobs.start(f"saved {name}", lambda cancelled: _saved(image),
+                         lambda found: self._restore(document, found), self.read_failed)
+        self._jobs.start(f"reduce {name}", lambda cancelled: opening.reduce(image, cancelled),
+                         lambda made: self._reduced(document, made), self.read_failed)
+        self._jobs.start(f"sky {name}", lambda cancelled: opening.sky(image),
+                         lambda sky: setattr(document, "sky", sky), self.read_failed)
+
+    def show_image(self, image, plane):
+        """Show another picture of the current file: an extension, or a plane of a cube."""
+        entry = self.workspace.entry
+        key = (image.hdu, plane)
+        if key in entry.documents:
+            entry.shown = key
+            return
+        images, wanted = entry.document.images, replace(image, plane=plane)
+        entry.loading = True
+        self._jobs.start("image", lambda cancelled: opening.look_at(images, wanted),
+                         lambda opened: self.opened(entry, opened),
+                         lambda error: self._failed(entry, error))
+
+    def read_failed(self, error):
+        """A file could not be read any further; what is known of it stays."""
+        self.workspace.notify(f"Reading failed: {error}")
+
+    def _restore(self, document, found):
+        if found is None:
+            return
+        if document.has_mask or document.detection.running:
+            self.workspace.notify("A mask was saved with this picture earlier; it is not shown, "
+                                  "because the work on a new one has begun.")
+            return
+        saving.restore(document, *found)
+
+    @staticmethod
+    def _reduced(document, made):
+        document.pyramid = made
+        document.sample = opening.with_statistics(document.sample, made.statistics)
+
+    def _failed(self, entry, error):
+        entry.loading = False
+        entry.error = str(error) if isinstance(error, ReadError) else repr(error)
+        if entry.document is not None:
+            self.workspace.notify(entry.error)
+
+    # saving
+
+    @property
+    def unsaved(self):
+        """Names of the pictures with changes that are not on disk."""
+        return [document.image.name for document in self._documents() if document.changed]
+
+    def save(self):
+        """Save the current document's mask."""
+        self._save(self.workspace.document, lambda: None)
+
+    def save_all(self, then):
+        """Save everything that changed, one after the other, then call `then`."""
+        left = [document for document in self._documents() if document.changed]
+        if not left:
+            then()
+            return
+        self._save(left[0], lambda: self.save_all(then))
+
+    def _documents(self):
+        return [document for entry in self.workspace.entries
+                for document in entry.documents.values()]
+
+    def _save(self, document, then):
+        if document.image.path is None:
+            self.workspace.notify("This picture has no file; the mask is handed to the program "
+                                  "that opened the window when it closes.")
+            return
+        entry = next(one for one in self.workspace.entries
+                     if document in one.documents.values())
+        detection, edits = document.detection, document.edits.array
+        edits = None if edits is None else edits.copy()
+        step, stamp, settings = document.history.last, detection.stamps.now, document.mask
+
+        def work(cancelled):
+            return saving.write(document.image, detection, settings, edits, entry.stamp)
+
+        def done(result):
+            entry.stamp = result.stamp
+            document.history.mark_saved(step)
+            document.saved = stamp
+            why = f": {result.why}" if result.why else ""
+            self.workspace.notify(f"Saved the mask in {shown_name(result.path)} "
+                                  f"({result.method}{why}). {result.warning}".strip())
+            then()
+
+        self._jobs.start("save", work, done,
+                         lambda error: self.workspace.notify(f"NOT SAVED: {error}"))
+
+
+def _saved(image):
+    """Worker: what was saved with the picture, ready to be shown, or None."""
+    saved = saving.read(image)
+    return None if saved is None else (saved, saving.restored(saved))
+
+
+def mask_of(document):
+    """The final mask of a document: (H, W) bool; all False while there is nothing to mask."""
+    if not document.has_mask:
+        return np.zeros(document.image.shape, bool)
+    return mask.final_mask(document.detection.confidence, document.mask, document.edits.array)

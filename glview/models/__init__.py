@@ -1,0 +1,18 @@
+"""Finding cosmic rays with trained networks; torch is imported only when a model is made.
+
+`init_model("ground_imaging").detect_cr(image)` gives each pixel's confidence, 0 to 1.
+"""
+
+from glview.models.registry import MODELS, ModelError, ModelInfo, choose, installed, lookup
+
+__all__ = ["MODELS", "ModelError", "ModelInfo", "choose", "init_model", "installed", "lookup"]
+
+
+def init_model(name="auto", device="auto", tiling="seamless", crop=1024, tile=0):
+    """A ready `glview.models.detector.Model`; see there for the arguments and for `detect_cr`.
+
+    Raises ModelError.
+    """
+    from glview.models.detector import load_model
+
+    return load_model(name, device, tiling, crop, tile)

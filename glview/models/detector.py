@@ -1,0 +1,166 @@
+"""A model that is ready to look at frames."""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from glview.models.frame import as_frame
+from glview.models.registry import ModelError, ModelInfo, choose
+from glview.models.seamless import seamless
+from glview.models.tiling import Task, Watch, boxes, full, stamps
+from glview.models.unet import Network, Recipe
+from glview.models.weights import read_weights
+
+TILINGS = {"seamless": seamless, "full": full, "cosmic-conn": stamps}
+
+
+@dataclass(frozen=True)
+class Result:
+    """confidence: (H, W) float32 in [0, 1]; bad: pixels that were NaN, infinite or masked.
+
+    notes: sentences for the user; seconds: how long it took.
+    """
+
+    confidence: np.ndarray
+    bad: int
+    notes: tuple[str, ...]
+    seconds: float
+
+
+@dataclass
+class Model:
+    """A network with its weights and the way it walks over a frame; see `load_model`.
+
+    notes: sentences about the frame searched last.
+    """
+
+    info: ModelInfo
+    recipe: Recipe
+    network: Network
+    sha256: str
+    tiling: str = "seamless"
+    crop: int = 1024
+    tile: int = 0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def provenance(self):
+        """What a saved mask should say about its origin; plain strings and numbers."""
+        crop = {"crop": self.crop} if self.tiling == "cosmic-conn" else {}
+        return {
+            "model": self.info.name,
+            "sha256": self.sha256,
+            "tiling": self.tiling,
+            **crop,
+            "device": str(self.network.device),
+            "torch": torch.__version__,
+        }
+
+    def detect_cr(self, image, progress=None, cancel=None, out=None, on_tile=None):
+        """The confidence that each pixel is part of a cosmic ray: (H, W) float32 in [0, 1].
+
+        image: (H, W) array, Image, list or tensor of real numbers, in the model's units; it is
+            never written.  NaN, infinite and masked pixels get confidence 0 and `notes` counts
+            them; for their neighbours they look like the sky.
+        progress(fraction); cancel() -> True to stop; on_tile(y0, x0, y1, x1, values) whenever a
+            box is final.  out: (H, W) float32 array to write into and return.
+        Raises ModelError, and Cancelled if `cancel` said so.
+        """
+        return self.detect(image, Watch(progress, cancel, on_tile), out).confidence
+
+    def detect(self, image, watch=Watch(), out=None):  # noqa: B008 - frozen, so it can be shared
+        """As `detect_cr`, with a Watch (which may hold a centre to begin at); returns a Result."""
+        began = time.perf_counter()
+        frame = as_frame(image)
+        out = _check_out(out, frame.shape)
+        task = Task(frame, out, self.network, self.recipe, self.crop, self.tile, watch)
+        skipped = self._skipped(frame.shape)
+        # TF32 convolutions would move single confidences by a thousandth.
+        exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
+        with torch.inference_mode(), exact:
+            bad = TILINGS[self.tiling](task)
+        self.notes = _notes(frame.shape, bad, skipped)
+        return Result(out, bad, self.notes, time.perf_counter() - began)
+
+    def _skipped(self, shape):
+        """Pixels that a reference tiling never computes; raises ModelError if that is all."""
+        if self.tiling == "seamless":
+            return 0
+        step = self.recipe.step
+        size = self.crop if self.tiling == "cosmic-conn" else max(shape)
+        grid = ((y1 - y0, x1 - x0) for y0, x0, y1, x1 in boxes(shape, size))
+        computed = sum((h // step * step) * (w // step * step) for h, w in grid)
+        if computed == 0:
+            raise ModelError(
+                f"the tiling {self.tiling!r} needs {step} rows and columns, this frame is {shape};"
+                " use the tiling 'seamless'"
+            )
+        return shape[0] * shape[1] - computed
+
+
+def load_model(name="auto", device="auto", tiling="seamless", crop=1024, tile=0):
+    """A Model.
+
+    name: of MODELS, a path of weights of one of these networks, or "auto" for the most general
+        one installed (`choose` knows better where there is a header).
+    device: "auto", "cpu", "cuda" or "cuda:N".
+    tiling: "seamless" (default); or as the model's own package does it: "full", the frame in
+        one pass, or "cosmic-conn", separate stamps of `crop` pixels.
+    tile: size of the seamless tiles, 0 for a good one.
+    Raises ModelError.
+    """
+    if tiling not in TILINGS:
+        raise ModelError(f"there is no tiling {tiling!r}; known are {', '.join(TILINGS)}")
+    _check_size("crop", crop, 16)
+    _check_size("tile", tile, 0)
+    chosen = choose({})[0] if name == "auto" else name
+    info, recipe, tensors, digest = read_weights(chosen)
+    network = _network(recipe, tensors, device)
+    return Model(info, recipe, network, digest, tiling, int(crop), int(tile))
+
+
+def _check_size(what, value, least):
+    if not isinstance(value, int | np.integer) or value < least:
+        raise ModelError(f"{what} counts pixels, {least} or more; it is {value!r}")
+
+
+def _network(recipe, tensors, device):
+    """The network on a device; raises ModelError if there is no such device or no room on it."""
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        place = torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise ModelError(f"there is no device {device!r}; use auto, cpu or cuda") from error
+    if place.type not in ("cpu", "cuda") or (place.type == "cuda" and not _has_cuda(place)):
+        raise ModelError(f"the device {device!r} is not there or not known; use auto or cpu")
+    try:
+        return Network(recipe.layout, tensors, place)
+    except RuntimeError as error:
+        raise ModelError(f"{device} has no room for the network; use cpu") from error
+
+
+def _has_cuda(place):
+    return torch.cuda.is_available() and (place.index or 0) < torch.cuda.device_count()
+
+
+def _check_out(out, shape):
+    if out is None:
+        return np.zeros(shape, np.float32)
+    good = isinstance(out, np.ndarray) and out.shape == shape and out.dtype == np.float32
+    if not good or not out.flags.writeable:
+        raise ModelError(f"out must be a writable float32 array of shape {shape}")
+    return out
+
+
+def _notes(shape, bad, skipped):
+    """What the user should know about the result."""
+    notes = []
+    total = shape[0] * shape[1]
+    if bad:
+        notes.append(f"{bad} of {total} pixels are NaN, infinite or masked: confidence 0 there")
+    if skipped:
+        notes.append(f"this tiling leaves {skipped} of {total} pixels unsearched: confidence 0")
+    return tuple(notes)

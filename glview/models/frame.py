@@ -1,0 +1,96 @@
+"""What a model looks at: any two-dimensional image, checked once, read box by box as float32."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from glview.models.registry import ModelError
+
+LARGEST = 1e18  # beyond this a network's own sums overflow; no detector counts so far
+_EXACT = 1 << 24  # pixels up to which the sky is the median of all of them
+_BAND = 1 << 22
+
+
+@dataclass(frozen=True)
+class Frame:
+    """shape: (height, width); read32(y0, y1, x0, x1) -> float32 box, perhaps not to be written."""
+
+    shape: tuple[int, int]
+    read32: Callable[[int, int, int, int], np.ndarray]
+
+    def filled(self, box, sky):
+        """(pixels, bad): the box (y0, x0, y1, x1) as new float32, bad pixels holding `sky`.
+
+        bad: bool, True where NaN, infinite, masked or beyond LARGEST.
+        """
+        y0, x0, y1, x1 = box
+        pixels = np.array(self.read32(y0, y1, x0, x1), np.float32)
+        bad = ~(np.abs(pixels) < LARGEST)
+        pixels[bad] = sky
+        return pixels, bad
+
+
+def as_frame(image):
+    """A Frame over an Image, array, masked array, list or torch tensor; never written.
+
+    image: two-dimensional, real numbers of any type, byte order and strides.  Masked pixels
+        become NaN; values beyond float32's range become infinite.
+    Raises ModelError naming what is wrong.
+    """
+    if hasattr(image, "read32"):
+        _check_shape(image.shape)
+        return Frame(tuple(image.shape), image.read32)
+    array = _as_array(image)
+    if array.dtype.kind not in "biuf":
+        raise ModelError(f"a model looks at real numbers; this image holds {array.dtype}")
+    _check_shape(array.shape)
+
+    def read32(y0, y1, x0, x1):
+        with np.errstate(over="ignore"):
+            box = array[y0:y1, x0:x1].astype(np.float32)
+        return np.ma.filled(box, np.nan)
+
+    return Frame(array.shape, read32)
+
+
+def _as_array(image):
+    """numpy's view of it, masks kept."""
+    if hasattr(image, "detach"):  # a torch tensor; its class is not named, so torch need not load
+        image = image.detach().cpu()
+        image = image.numpy() if image.dtype.itemsize >= 4 else image.double().numpy()
+    try:
+        return np.asanyarray(image) if isinstance(image, np.ma.MaskedArray) else np.asarray(image)
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"this is not an image: {error}") from error
+
+
+def _check_shape(shape):
+    if len(shape) != 2:
+        hint = "; give one plane of it, for example image[0]" if len(shape) > 2 else ""
+        raise ModelError(f"a model looks at (height, width); this has shape {tuple(shape)}{hint}")
+    if 0 in shape:
+        raise ModelError(f"this image has no pixels: its shape is {tuple(shape)}")
+
+
+def lower_median(values):
+    """Median of a 1-D array; of an even number the lower of the middle two; 0.0 of none."""
+    if values.size == 0:
+        return 0.0
+    middle = (values.size - 1) // 2
+    return float(np.partition(values, middle)[middle])
+
+
+def sky(frame):
+    """The frame's level: the lower median of its usable pixels, 0.0 if there is none.
+
+    Of frames above 16 Mpx, evenly spaced rows are taken.
+    """
+    height, width = frame.shape
+    step = max(1, height * width // _EXACT)
+    rows = max(1, _BAND // width) if step == 1 else 1
+    kept = []
+    for y in range(0, height, rows * step):
+        band = frame.read32(y, min(y + rows, height), 0, width)
+        kept.append(band[np.abs(band) < LARGEST])
+    return lower_median(np.concatenate(kept))

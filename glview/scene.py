@@ -1,0 +1,96 @@
+"""Everything that is drawn on the GPU in one frame, apart from the interface itself."""
+
+from dataclasses import replace
+
+from glview.core.view import fitted, window
+from glview.gl.panes import Pane, Painter, place
+from glview.gl.region import Regions, Tiles
+from glview.gl.thumbs import Thumbnails
+
+
+class Scene:
+    """The panes' pictures.  A panel asks for a pane while it is laid out; all panes are drawn after
+    every panel took its input, so that they show one and the same view."""
+
+    def __init__(self, ctx):
+        self.tiles = Tiles(ctx)
+        self.main, self.whole = Regions(ctx, self.tiles), Regions(ctx, self.tiles)
+        self.painter = Painter(ctx)
+        self.panes = {name: Pane(ctx) for name in ("image", "mask", "overview")}
+        self.thumbnails = Thumbnails(ctx)
+        self._sizes = {}
+        self._drawn = {}
+        self.region = None
+        self.seen_box = None
+
+    @property
+    def sharp(self):
+        """False while a stand-in is drawn for a part that is still being read."""
+        return self.main.sharp
+
+    def pane(self, name, size):
+        """The texture of a pane of `size` (height, width) that will be drawn in this frame."""
+        pane = self.panes[name]
+        if pane.texture is None or pane.texture.size != (size[1], size[0]):
+            pane.start(size)
+            self._drawn.pop(name, None)
+        self._sizes[name] = size
+        return pane.texture
+
+    def draw(self, workspace):
+        """Draw the panes that were asked for; returns the wishes for tiles, most urgent first."""
+        sizes, self._sizes = self._sizes, {}
+        document = workspace.document
+        if document is None:
+            return {}
+        wishes = {}
+        shown = {name: sizes[name] for name in ("image", "mask") if name in sizes}
+        if shown:
+            self._fit(workspace, document, list(shown.values()))
+            windows = {name: window(workspace.view, size, document.image.y_up)
+                       for name, size in shown.items()}
+            self.region = self.main.draw(document, list(windows.values()))
+            self.seen_box = next(iter(windows.values())).box
+            for name, seen in windows.items():
+                self._compose(name, workspace, document, self.main, self.region, seen)
+            wishes.update(self.main.wishes)
+        if "overview" in sizes:
+            size = sizes["overview"]
+            seen = window(fitted(document.image.shape, size), size, document.image.y_up)
+            region = self.whole.draw(document, [seen])
+            self._compose("overview", workspace, document, self.whole, region, seen)
+            wishes.update(self.whole.wishes)
+        self.thumbnails.draw(self.painter, document, workspace.overlay)
+        return wishes
+
+    @staticmethod
+    def _fit(workspace, document, sizes):
+        if workspace.fit:
+            size = min(height for height, _ in sizes), min(width for _, width in sizes)
+            workspace.view = fitted(document.image.shape, size)
+
+    def _compose(self, name, workspace, document, regions, region, seen):
+        """Draw one pane, unless nothing it shows changed."""
+        overlay = workspace.overlay
+        if name == "overview":
+            overlay = replace(overlay, shown=True, outline=False)
+        key = (id(document), region, seen, regions.version, document.stretch, document.limits,
+               overlay)
+        if self._drawn.get(name) == key:
+            return
+        self._drawn[name] = key
+        pane, where = self.panes[name], place(seen, region)
+        pane.start(seen.size)
+        if name == "mask":
+            self.painter.mask(overlay, regions.confidence.texture, regions.state.texture, where)
+        else:
+            self.painter.image(document, overlay, regions.image.texture, regions.state.texture,
+                               where)
+
+    def put(self, key, stamp, made):
+        """A wish came true: a tile, or the cut-out of a thumbnail."""
+        if key[1] == "thumbnail":
+            (values, state), cells = made
+            self.thumbnails.put(key, stamp, values, state, cells)
+        else:
+            self.tiles.put(key, stamp, made)

@@ -1,0 +1,254 @@
+"""One run of the program: a window until it is closed, or a picture without a window."""
+
+import json
+import os
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+import glview
+from glview import library, opening
+from glview.core.view import View, fitted
+from glview.settings import Settings, folder
+from glview.workspace import Workspace
+
+FIRST_PICTURE_SECONDS = 0.8  # a file that takes longer to open does not hold the window back
+TITLE = "glview"
+
+
+class SessionError(Exception):
+    """The run cannot do what was asked for; the message says why and what would help."""
+
+
+class FirstLook(threading.Thread):
+    """Reads the first file while the graphics libraries are still being imported."""
+
+    def __init__(self, entry):
+        super().__init__(name="glview-first", daemon=True)
+        self.entry, self.opened, self.error = entry, None, None
+        self.start()
+
+    def run(self):
+        try:
+            self.opened = opening.look_into(self.entry.path, self.entry.ext)
+        except Exception as error:  # whatever it is, it belongs to the thread that joins
+            self.error = error
+
+    def result(self):
+        """What was read, waiting for it; raises what the reader raised."""
+        self.join()
+        if self.error is not None:
+            raise self.error
+        return self.opened
+
+
+def run_window(entries, options):
+    """Open the window on `entries` and return when the user closes it.
+
+    options: see `cli.parser`.  Raises SessionError, files.ReadError or gl.context.DisplayError.
+    """
+    first = _first(entries)
+    from glview.app import Desk  # the graphics libraries; the first file is being read meanwhile
+    from glview.gl.context import Window
+
+    settings = Settings.load(folder() / "settings.json")
+    _refuse_at_once(first, entries)
+    desk_of = []
+    window = Window(TITLE, options.size or settings.size, _layout_file(),
+                    on_drop=lambda paths: desk_of[0].library.add(paths))
+    desk = Desk(window, _workspace(entries, settings, options), settings)
+    desk_of.append(desk)
+    try:
+        _show_first(desk, first)
+        _prepare(desk, options)
+        desk.run(_each_frame(desk, options))
+    finally:
+        desk.close()
+    return desk
+
+
+def run_screenshot(entries, options):
+    """Draw without a display, detect if asked for, and write a PNG."""
+    first = _first(entries)
+    from glview.app import Desk
+    from glview.gl.context import Offscreen
+
+    settings = Settings()
+    if first is not None:
+        first.result()
+    platform = Offscreen(options.size or settings.size)
+    desk = Desk(platform, _workspace(entries, settings, options), settings)
+    desk.bare = None if options.pane == "all" else options.pane
+    settings.remember = lambda desk: None  # a script's picture is nobody's taste
+    try:
+        _show_first(desk, first)
+        _settle(desk)
+        _prepare(desk, options)
+        _settle(desk)
+        _write(platform, desk, options.screenshot)
+    finally:
+        desk.close()
+
+
+def show(image, mask=None):
+    """Open the window on an array or a file; returns the corrected mask when it is closed.
+
+    image: (H, W) array of real numbers (a cube's first axis counts planes), or the path of a file.
+    mask: (H, W) bool or a confidence in [0, 1] to start from; None starts empty, or from what was
+        saved with the file.
+    Returns (H, W) bool.  Raises ValueError for an array that is no image or a mask of another
+    shape, files.ReadError, or gl.context.DisplayError where there is no display.
+    """
+    from glview.cli import parser
+
+    if isinstance(image, str | bytes | os.PathLike):
+        entry = library.entry_for(image)
+        options = parser().parse_args([])
+    else:
+        entry, options = library.entry_of_array(image), parser().parse_args([])
+    options.start = None if mask is None else np.asarray(mask, np.float32)
+    if mask is not None and entry.document is not None:
+        _check_shape(options.start, entry.document.image.shape)
+    desk = run_window([entry], options)
+    if entry.document is None:
+        raise SessionError(entry.error or "the file was not open yet when the window was closed")
+    return library.mask_of(desk.workspace.entries[0].document)
+
+
+def _check_shape(mask, shape):
+    if mask.shape != tuple(shape):
+        raise ValueError(f"the mask is {mask.shape}, the image {tuple(shape)}")
+
+
+def _first(entries):
+    return FirstLook(entries[0]) if entries and entries[0].document is None else None
+
+
+def _refuse_at_once(first, entries):
+    """A single file that cannot be opened is told in the shell, before any window."""
+    if first is not None:
+        first.join(FIRST_PICTURE_SECONDS)
+        if first.error is not None and len(entries) == 1:
+            raise first.error
+
+
+def _workspace(entries, settings, options):
+    workspace = Workspace(entries, overlay=settings.overlay, brush=settings.brush,
+                          model=options.model or settings.model)
+    return workspace
+
+
+def _layout_file():
+    place = folder()
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return place / "layout.ini"
+
+
+def _show_first(desk, first):
+    """Hand the first file over, at once if it is there already."""
+    if first is None:
+        document = desk.workspace.document
+        if document is not None:
+            desk.library.finish_opening(document)
+        return
+    desk.library.receive(desk.workspace.entries[0], first)
+
+
+def _prepare(desk, options):
+    """Apply the options that need the document, as soon as there is one."""
+    document = desk.workspace.document
+    if document is None:
+        return
+    changes = {"kind": options.scale, "limits": options.limits, "colormap": options.cmap}
+    document.stretch = replace(document.stretch, **{k: v for k, v in changes.items() if v})
+    settings = {"threshold": options.threshold, "dilation": options.dilate}
+    document.mask = replace(document.mask, **{k: v for k, v in settings.items() if v is not None})
+    if options.start is not None:
+        _check_shape(options.start, document.image.shape)
+        document.detection.confidence, document.detection.covered = options.start, 1.0
+        document.detection.stamps.touch((0, 0, *document.image.shape))
+    _look_at(desk.workspace, document, options)
+    if options.detect:
+        desk.detector.start(document)
+
+
+def _look_at(workspace, document, options):
+    if options.zoom is None and options.center is None:
+        return
+    view = fitted(document.image.shape, (800, 800))
+    x, y = options.center or (view.x + 0.5, view.y + 0.5)  # FITS pixels, the first is (1, 1)
+    zoom = options.zoom or 1.0
+    workspace.fit = options.zoom == 0 or (options.zoom is None and options.center is None)
+    workspace.view = View(y - 0.5, x - 0.5, zoom)
+
+
+def _settle(desk):
+    if not desk.settle():
+        raise SessionError("the picture was not ready after ten minutes")
+    entry = desk.workspace.entry
+    if entry.error:
+        raise SessionError(entry.error)
+    failed = [notice for notice in desk.workspace.notices if "Detection" in notice]
+    if failed:
+        raise SessionError(failed[0])
+
+
+def _write(platform, desk, path):
+    from PIL import Image
+
+    if desk.bare is not None:
+        pixels = desk.scene.panes[desk.bare].pixels()
+    else:
+        width, height = platform.size
+        data = platform.target.read(components=3, alignment=1)
+        pixels = np.frombuffer(data, np.uint8).reshape(height, width, 3)[::-1]
+    try:
+        Image.fromarray(np.ascontiguousarray(pixels)).save(path, "PNG")
+    except OSError as error:
+        raise SessionError(f"the picture could not be written: {error}") from error
+
+
+def _each_frame(desk, options):
+    """What happens after every frame: the title, the late options, the state for scripts."""
+    told = [None, desk.workspace.document is not None]
+
+    def each(desk):
+        document = desk.workspace.document
+        if document is not None and not told[1]:
+            told[1] = True
+            _prepare(desk, options)
+        name = desk.workspace.entry.name if desk.workspace.entries else ""
+        mark = "* " if document is not None and document.changed else ""
+        title = f"{mark}{name} - {TITLE}" if name else TITLE
+        if title != told[0]:
+            told[0] = title
+            desk.platform.set_title(title)
+        if options.state:
+            _write_state(desk, Path(options.state))
+
+    return each
+
+
+def _write_state(desk, path):
+    """What a script that drives the window needs to know, as JSON, replaced in one step."""
+    workspace, document = desk.workspace, desk.workspace.document
+    state = {"version": glview.__version__, "frame": desk.frames, "file": None,
+             "view": vars(workspace.view), "cursor": workspace.cursor, "tool": workspace.tool,
+             "settled": desk.settled, "sharp": desk.scene.sharp, "readout": desk.readout.text,
+             "notices": workspace.notices, "places": desk.screen.places}
+    if document is not None:
+        objects = document.review.objects
+        state |= {"file": document.image.name, "mask": vars(document.mask),
+                  "stretch": vars(document.stretch), "limits": document.limits,
+                  "added": document.edits.added, "deleted": document.edits.deleted,
+                  "objects": None if objects is None else len(objects),
+                  "pixels": document.review.pixels, "changed": document.changed,
+                  "covered": document.detection.covered}
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps(state))
+    part.replace(path)

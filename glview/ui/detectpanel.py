@@ -1,0 +1,33 @@
+"""The detection panel: model, device, progress, cancel."""
+
+from imgui_bundle import imgui
+
+from glview.ui.widgets import choice, mark, tip, wrapped
+
+
+def detect_panel(desk):
+    """Draw the panel; `desk.detector` does the work."""
+    document = desk.workspace.document
+    if document is None:
+        return
+    imgui.push_item_width(-1)
+    labels = desk.detector.labels()
+    desk.workspace.model = choice(desk, "##model", desk.workspace.model, labels)
+    imgui.pop_item_width()
+    tip(desk.detector.hint(document))
+    detection = document.detection
+    if detection.running:
+        if imgui.button("Cancel"):
+            desk.detector.cancel()
+        mark(desk, "Cancel")
+        imgui.same_line()
+        imgui.progress_bar(detection.covered, (-1, 0), f"{100 * detection.covered:.0f} %")
+    else:
+        imgui.begin_disabled(desk.detector.running is not None)
+        if imgui.button("Detect"):
+            desk.detector.start(document)
+        mark(desk, "Detect")
+        imgui.end_disabled()
+        tip("Find cosmic rays with this model (D)")
+    if detection.status:
+        wrapped(detection.status)

@@ -1,0 +1,82 @@
+"""The display panel: scale, limits, colour map, contrast."""
+
+from dataclasses import replace
+
+from imgui_bundle import imgui
+
+from glview.core.colormaps import COLORMAPS
+from glview.core.limits import LIMITS
+from glview.core.stretch import LABELS
+from glview.ui.widgets import choice, mark, tip, wrapped
+
+
+def display_panel(desk):
+    """Draw the panel; changes go to the current document's stretch."""
+    document = desk.workspace.document
+    if document is None:
+        return
+    old = stretch = document.stretch
+    imgui.push_item_width(-imgui.get_font_size() * 5.5)
+    stretch = replace(stretch, kind=choice(desk, "Scale", stretch.kind, LABELS))
+    stretch = _limits(desk, document, stretch)
+    maps = {name: name for name in COLORMAPS}
+    stretch = replace(stretch, colormap=choice(desk, "Color", stretch.colormap, maps))
+    _, invert = imgui.checkbox("Invert", stretch.invert)
+    stretch = replace(stretch, invert=invert)
+    stretch = _contrast(stretch)
+    imgui.pop_item_width()
+    if document.image.planes > 1:
+        _slice(desk, document)
+    _counts(document)
+    if stretch != old:
+        document.stretch = stretch
+
+
+def _limits(desk, document, stretch):
+    chosen = choice(desk, "Limits", stretch.limits, LIMITS)
+    low, high = document.limits
+    if chosen == "user" and stretch.limits != "user":
+        stretch = replace(stretch, low=low, high=high)
+    stretch = replace(stretch, limits=chosen)
+    _, low = imgui.input_float("Low", low, format="%.6g")
+    lowered = imgui.is_item_deactivated_after_edit()
+    mark(desk, "Low")
+    _, high = imgui.input_float("High", high, format="%.6g")
+    raised = imgui.is_item_deactivated_after_edit()
+    mark(desk, "High")
+    if (lowered or raised) and high > low:
+        stretch = replace(stretch, limits="user", low=low, high=high)
+    _, clip = imgui.checkbox("3-sigma clip", stretch.clip)
+    tip("Take the limits from what a 3-sigma clip leaves of the pixels")
+    return replace(stretch, clip=clip)
+
+
+def _contrast(stretch):
+    _, contrast = imgui.slider_float("Contrast", stretch.contrast, 0.05, 10.0, "%.2f",
+                                     imgui.SliderFlags_.logarithmic.value)
+    _, bias = imgui.slider_float("Bias", stretch.bias, 0.0, 1.0, "%.2f")
+    tip("Right drag on a picture changes both")
+    if imgui.small_button("Reset contrast and bias"):
+        contrast, bias = 1.0, 0.5
+    return replace(stretch, contrast=contrast, bias=bias)
+
+
+def _slice(desk, document):
+    image = document.image
+    changed, plane = imgui.slider_int("Slice", image.plane + 1, 1, image.planes)
+    mark(desk, "Slice")
+    if changed and plane - 1 != image.plane:
+        desk.library.show_image(image, min(max(plane - 1, 0), image.planes - 1))
+
+
+def _counts(document):
+    sample = document.sample
+    words = "" if sample.exact else f" (sampled, 1 of {max(1, sample.total // sample.count)})"
+    imgui.separator()
+    if sample.low is not None:
+        imgui.text_disabled(f"Min {sample.low:.6g}  Max {sample.high:.6g}{words}")
+    bad = (("NaN", sample.nan), ("+Inf", sample.posinf), ("-Inf", sample.neginf))
+    found = "  ".join(f"{name} {count:,}" for name, count in bad if count)
+    imgui.text_disabled(found + (words if found else "") or f"No NaN, no Inf{words}")
+    for note in document.image.notes:
+        wrapped(note, (1.0, 0.75, 0.3))

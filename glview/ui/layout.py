@@ -1,0 +1,122 @@
+"""Where the panels are: the menu, the dock space with its first layout, the status line."""
+
+from imgui_bundle import imgui
+
+from glview.ui.actions import ACTIONS, MENUS, press_keys
+from glview.ui.canvas import Canvas
+from glview.ui.detectpanel import detect_panel
+from glview.ui.dialogs import draw_dialogs
+from glview.ui.displaypanel import display_panel
+from glview.ui.filespanel import files_panel
+from glview.ui.maskpanel import MaskPanel
+from glview.ui.overview import overview_panel
+from glview.ui.status import status_line
+from glview.ui.thumbnails import thumbnails_panel
+from glview.ui.widgets import mark
+
+DOWN, RIGHT, UP = imgui.Dir.down, imgui.Dir.right, imgui.Dir.up
+
+
+class Layout:
+    """The whole interface; `draw` once a frame."""
+
+    def __init__(self):
+        self.canvas = Canvas()
+        mask = MaskPanel()
+        self.panels = {
+            "Image": lambda desk: self.canvas.draw(desk, "image"),
+            "Mask": lambda desk: self.canvas.draw(desk, "mask"),
+            "Overview": overview_panel,
+            "Files": files_panel,
+            "Display": display_panel,
+            "Mask settings": mask.draw,
+            "Detection": detect_panel,
+            "Objects": thumbnails_panel,
+        }
+        self._reset = False
+
+    def reset(self):
+        """Put every panel back to its first place in the next frame."""
+        self._reset = True
+
+    def draw(self, desk):
+        """Draw everything and act on the input of this frame."""
+        if not imgui.get_io().want_text_input:
+            press_keys(desk)
+        _menu(desk)
+        _status(desk)
+        space = imgui.dock_space_over_viewport()
+        node = imgui.internal.dock_builder_get_node(space)
+        if self._reset or (node is not None and node.is_leaf_node() and not node.windows):
+            _arrange(space)
+            self._reset = False
+        for name, body in self.panels.items():
+            _panel(desk, name, body)
+        draw_dialogs(desk)
+
+
+def _panel(desk, name, body):
+    bare = name in ("Image", "Mask", "Overview")
+    if bare:
+        imgui.push_style_var(imgui.StyleVar_.window_padding, (0, 0))
+    flags = imgui.WindowFlags_
+    visible, _ = imgui.begin(name, None, flags.no_collapse.value | (
+        flags.no_scrollbar.value | flags.no_scroll_with_mouse.value if bare else 0))
+    if bare:
+        imgui.pop_style_var()
+    if visible:
+        body(desk)
+    imgui.end()
+
+
+def _menu(desk):
+    if not imgui.begin_main_menu_bar():
+        return
+    for menu in MENUS:
+        opened = imgui.begin_menu(menu)
+        mark(desk, f"menu:{menu}")
+        if not opened:
+            continue
+        for action in ACTIONS:
+            if action.menu == menu:
+                checked = action.checked(desk) if action.checked else False
+                keys = action.keys[0] if action.keys else ""
+                if imgui.menu_item(action.label, keys, checked, action.enabled(desk))[0]:
+                    action.run(desk)
+                mark(desk, f"menu:{menu}:{action.label}")
+        imgui.end_menu()
+    imgui.end_main_menu_bar()
+
+
+def _status(desk):
+    flags = (imgui.WindowFlags_.no_scrollbar.value | imgui.WindowFlags_.no_saved_settings.value
+             | imgui.WindowFlags_.menu_bar.value)
+    height = imgui.get_frame_height()
+    if imgui.internal.begin_viewport_side_bar("##status", imgui.get_main_viewport(), DOWN, height,
+                                              flags):
+        if imgui.begin_menu_bar():
+            status_line(desk)
+            imgui.end_menu_bar()
+    imgui.end()
+
+
+def _arrange(space):
+    """The first layout: image and mask side by side, thumbnails below, settings on the right."""
+    builder = imgui.internal
+    size = imgui.get_main_viewport().work_size
+    builder.dock_builder_remove_node_child_nodes(space)
+    builder.dock_builder_set_node_size(space, size)
+    right = builder.dock_builder_split_node(space, RIGHT, min(0.4, 300.0 / max(size.x, 1.0)))
+    below = builder.dock_builder_split_node(right.id_at_opposite_dir, DOWN, 0.22)
+    panes = builder.dock_builder_split_node(below.id_at_opposite_dir, RIGHT, 0.5)
+    top = builder.dock_builder_split_node(right.id_at_dir, UP, 0.26)
+    display = builder.dock_builder_split_node(top.id_at_opposite_dir, UP, 0.46)
+    found = builder.dock_builder_split_node(display.id_at_opposite_dir, DOWN, 0.30)
+    for name, place in (
+        ("Image", panes.id_at_opposite_dir), ("Mask", panes.id_at_dir),
+        ("Objects", below.id_at_dir), ("Overview", top.id_at_dir), ("Files", top.id_at_dir),
+        ("Display", display.id_at_dir), ("Detection", found.id_at_dir),
+        ("Mask settings", found.id_at_opposite_dir),
+    ):
+        builder.dock_builder_dock_window(name, place)
+    builder.dock_builder_finish(space)

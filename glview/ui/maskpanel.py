@@ -1,0 +1,96 @@
+"""The mask panel: threshold, dilation, overlay, tools, counts."""
+
+from dataclasses import replace
+
+from imgui_bundle import imgui
+
+from glview.core.mask import MAX_DILATION
+from glview.tools import TOOLS
+from glview.ui.widgets import choice, mark, tip
+
+SHAPES = {"square": "Square", "disk": "Disk", "diamond": "Diamond"}
+
+
+class MaskPanel:
+    """before: the settings when the slider being dragged was taken, for one step of undo."""
+
+    def __init__(self):
+        self._before = None
+
+    def draw(self, desk):
+        """Draw the panel; threshold and dilation become steps of the document's history."""
+        document = desk.workspace.document
+        if document is None:
+            return
+        imgui.push_item_width(-imgui.get_font_size() * 5.5)
+        self._slide(desk, document, "Threshold", "threshold", imgui.slider_float, 0.0, 1.0, "%.3f")
+        tip("Pixels whose confidence is above this are in the mask")
+        self._slide(desk, document, "Dilation", "dilation", imgui.slider_int, 0, MAX_DILATION)
+        tip("Grow the model's mask by so many pixels")
+        shape = choice(desk, "Shape", document.mask.shape, SHAPES)
+        if shape != document.mask.shape:
+            document.change(shape=shape)
+        _overlay(desk)
+        imgui.pop_item_width()
+        _tools(desk)
+        _counts(document)
+
+    def _slide(self, desk, document, label, name, slider, *span):
+        """One slider; it changes the mask while it moves and makes one step when let go."""
+        changed, value = slider(label, getattr(document.mask, name), *span)
+        mark(desk, label)
+        if imgui.is_item_activated():
+            self._before = document.mask
+        if changed:
+            document.mask = replace(document.mask, **{name: min(max(value, span[0]), span[1])})
+        if imgui.is_item_deactivated() and self._before is not None:
+            document.settle(self._before, document.mask)
+            self._before = None
+
+
+def _overlay(desk):
+    overlay = desk.workspace.overlay
+    imgui.separator()
+    _, shown = imgui.checkbox("On the image", overlay.shown)
+    mark(desk, "On the image")
+    imgui.same_line()
+    _, outline = imgui.checkbox("Outline", overlay.outline)
+    mark(desk, "Outline")
+    _, opacity = imgui.slider_float("Opacity", overlay.opacity, 0.0, 1.0, "%.2f")
+    mark(desk, "Opacity")
+    _, colour = imgui.color_edit3("Colour", list(overlay.colour),
+                                  imgui.ColorEditFlags_.no_inputs.value)
+    pane = choice(desk, "Pane", overlay.pane, {"mask": "Mask", "confidence": "Confidence"})
+    desk.workspace.overlay = replace(overlay, shown=shown, outline=outline, opacity=opacity,
+                                     colour=tuple(colour[:3]), pane=pane)
+
+
+def _tools(desk):
+    imgui.separator()
+    workspace = desk.workspace
+    for number, tool in enumerate(TOOLS):
+        if number:
+            imgui.same_line()
+        if imgui.radio_button(tool.label, workspace.tool == tool.name):
+            workspace.tool = tool.name
+        mark(desk, f"tool:{tool.name}")
+        tip(f"{tool.tip} ({tool.key})")
+    imgui.push_item_width(-imgui.get_font_size() * 5.5)
+    _, size = imgui.slider_int("Brush", workspace.brush, 1, 30, "%d pixels")
+    imgui.pop_item_width()
+    workspace.brush = min(max(size, 1), 99)
+    tip("[ and ] change it")
+
+
+def _counts(document):
+    imgui.separator()
+    review = document.review
+    added, deleted = document.edits.added, document.edits.deleted
+    if review.objects is None:
+        imgui.text_disabled("counting..." if document.has_mask else "no mask yet: press D to detect")
+    else:
+        total = document.image.shape[0] * document.image.shape[1]
+        imgui.text(f"{len(review.objects):,} objects, {review.pixels:,} pixels "
+                   f"({100 * review.pixels / total:.3f} %)")
+    if added or deleted:
+        imgui.text(f"by hand: {added:,} added, {deleted:,} deleted")

@@ -1,0 +1,60 @@
+"""Numbers in the pixels, when they are large enough: the value, and on the mask pane the confidence."""
+
+import math
+
+import numpy as np
+from imgui_bundle import imgui
+
+LIGHT, DARK = imgui.IM_COL32(255, 255, 255, 255), imgui.IM_COL32(0, 0, 0, 200)
+
+
+class Numbers:
+    """Remembers the values of the last box, so that a still picture reads nothing."""
+
+    def __init__(self):
+        self._key, self._values = None, None
+
+    def draw(self, desk, document, seen, corner, scale, name):
+        """Write the numbers of pane `name` into the present window."""
+        shape = document.image.shape
+        y0, x0, y1, x1 = seen.box
+        y0, x0 = max(0, math.floor(y0)), max(0, math.floor(x0))
+        y1, x1 = min(shape[0], math.ceil(y1)), min(shape[1], math.ceil(x1))
+        if y0 >= y1 or x0 >= x1:
+            return
+        values = self._read(desk, document, (y0, x0, y1, x1), name)
+        if values is None:
+            return
+        draw, height = imgui.get_window_draw_list(), imgui.get_text_line_height()
+        for y in range(y0, y1):
+            for x in range(x0, x1):
+                text = short(values[y - y0, x - x0])
+                py, px = seen.to_pane(y + 0.5, x + 0.5)
+                left = corner.x + px / scale.x - imgui.calc_text_size(text).x / 2
+                top = corner.y + py / scale.y - height / 2
+                draw.add_text((left + 1, top + 1), DARK, text)
+                draw.add_text((left, top), LIGHT, text)
+
+    def _read(self, desk, document, box, name):
+        y0, x0, y1, x1 = box
+        if name == "mask":
+            confidence = document.detection.confidence
+            return None if confidence is None else confidence[y0:y1, x0:x1]
+        key = (id(document), document.image.plane, box)
+        if key != self._key:
+            self._key, self._values = key, None
+            desk.read_box(box, lambda values: self._keep(key, values))
+        return self._values
+
+    def _keep(self, key, values):
+        if key == self._key:
+            self._values = values
+
+
+def short(value):
+    """A number in at most about six characters."""
+    if isinstance(value, np.integer):
+        return str(value)
+    if not np.isfinite(value):
+        return str(float(value)).replace("nan", "NaN").replace("inf", "Inf")
+    return f"{value:.0f}" if abs(value) >= 1000 and abs(value) < 1e6 else f"{value:.3g}"

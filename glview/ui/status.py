@@ -1,0 +1,31 @@
+"""The status line: what is under the cursor, and what the program is doing."""
+
+from imgui_bundle import imgui
+
+from glview.ui.widgets import mark
+
+
+def status_line(desk):
+    """Draw the line at the foot of the window."""
+    workspace = desk.workspace
+    document = workspace.document
+    if document is not None:
+        imgui.text_unformatted(desk.readout.text)
+        mark(desk, "readout")
+    words = _doing(desk, document)
+    width = imgui.calc_text_size(words).x
+    room = imgui.get_window_width() - width - 2 * imgui.get_style().window_padding.x
+    imgui.same_line(max(room, 0.0))
+    imgui.text_disabled(words)
+
+
+def _doing(desk, document):
+    words = []
+    if document is not None:
+        words.append(f"zoom {desk.workspace.view.zoom:.4g}")
+        region = desk.scene.region
+        if region is not None and region.level:
+            words.append(f"1:{1 << region.level} image mean, mask max")
+    if desk.busy_words:
+        words.append(desk.busy_words)
+    return "   ".join(words)

@@ -1,0 +1,188 @@
+"""The state: the open files, what is known of each, and how they are looked at.
+
+One tree.  Settings are frozen dataclasses that are replaced, so equal values mean equal pictures;
+what the user would want back goes through the document's history; only the main thread writes here.
+"""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from glview.core import history
+from glview.core.edits import Edits
+from glview.core.image import Image
+from glview.core.limits import Sample, limits
+from glview.core.mask import MaskSettings
+from glview.core.stretch import Stretch, equalised
+from glview.core.tiles import Stamps
+from glview.core.view import View
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """How the mask is drawn.  colour: of model pixels on the image pane, RGB in [0, 1];
+    opacity: 0 to 1; outline: only the border of the masked pixels; pane: what the mask pane
+    shows, "mask" or "confidence"."""
+
+    shown: bool = True
+    colour: tuple[float, float, float] = (1.0, 0.25, 0.2)
+    opacity: float = 0.6
+    outline: bool = False
+    pane: str = "mask"
+
+
+@dataclass
+class Detection:
+    """What a model found.  confidence: (H, W) float32 in [0, 1] or None; stamps: which tiles of it
+    changed when; covered: share of the frame computed; running: a model is at work;
+    provenance: model, weights_sha256, tiling, ... of the confidence."""
+
+    stamps: Stamps
+    confidence: np.ndarray | None = None
+    covered: float = 0.0
+    running: bool = False
+    status: str = ""
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Review:
+    """The objects of the final mask.  objects: structured array of `core.objects`, or None;
+    order: indices of the ranking `rank`; selected: index into `order` or -1; pixels: masked pixels;
+    key: the mask that they belong to."""
+
+    objects: np.ndarray | None = None
+    order: np.ndarray | None = None
+    rank: str = "area"
+    selected: int = -1
+    pixels: int = 0
+    key: Any = None
+
+
+class Document:
+    """One image of a file and everything the user and the models made of it.
+
+    images: all pictures in the file; image: the one shown.  preview: (h, w) float32, every `step`-th
+    row and column.  sample: pixel statistics, sampled or exact.  pyramid: reduced levels or None.
+    sky: (y, x) -> text of the position on the sky, or None.  saved: the stamp of the confidence that
+    is on disk.
+    """
+
+    def __init__(self, images, image: Image, preview: tuple[np.ndarray, int], sample: Sample):
+        self.images, self.image = images, image
+        self.preview, self.sample = preview, sample
+        self.pyramid = None
+        self.stretch = Stretch()
+        self.detection = Detection(Stamps(image.shape))
+        self.mask = MaskSettings()
+        self.edits = Edits(image.shape)
+        self.history = history.History()
+        self.review = Review()
+        self.sky = None
+        self.saved = 0
+        self._limits = (None, (0.0, 1.0))
+        self._table = (None, None)
+
+    @property
+    def limits(self):
+        """(low, high) in image units under the present stretch."""
+        key = (id(self.sample), self.stretch.limits, self.stretch.low, self.stretch.high,
+               self.stretch.clip)
+        if key != self._limits[0]:
+            self._limits = key, limits(self.sample, self.stretch)
+        return self._limits[1]
+
+    @property
+    def table(self):
+        """(n,) float32 in [0, 1] for histogram equalization between the limits."""
+        key = (id(self.sample), self.limits)
+        if key != self._table[0]:
+            self._table = key, equalised(self.sample.values, *self.limits)
+        return self._table[1]
+
+    @property
+    def mask_key(self):
+        """Equal keys mean equal final masks."""
+        return self.mask, self.edits.revision, self.detection.stamps.now
+
+    @property
+    def changed(self):
+        """True if there is something that is not on disk."""
+        found = self.detection.confidence is not None and not self.detection.running
+        return self.history.changed or (found and self.detection.stamps.now != self.saved)
+
+    @property
+    def has_mask(self):
+        """True if there is anything a mask could be made of."""
+        return self.detection.confidence is not None or self.edits.array is not None
+
+    def change(self, **settings):
+        """Replace settings of the mask as one step that can be undone."""
+        self.settle(self.mask, replace(self.mask, **settings))
+
+    def settle(self, before, after):
+        """Record that the mask's settings went from `before` to `after`; no step if equal."""
+        self.mask = after
+        if before != after:
+            self.history.record(history.Set("mask", before, after))
+
+
+@dataclass
+class Entry:
+    """One line of the file list.
+
+    documents: what was opened of it, by (hdu, plane); shown: the key of the one on screen.
+    error: why it cannot be shown.  stamp: of the file when it was opened or saved.  ext: what the user asked for, a name or a number.
+    """
+
+    path: Path | None
+    name: str
+    ext: str | None = None
+    documents: dict[tuple[int, int], Document] = field(default_factory=dict)
+    shown: tuple[int, int] | None = None
+    error: str = ""
+    loading: bool = False
+    stamp: tuple[int, int, int] | None = None
+
+    @property
+    def document(self):
+        return self.documents.get(self.shown)
+
+
+@dataclass
+class Workspace:
+    """The whole state of the window.
+
+    view: shared by all panes; fit: keep the whole frame in view.  cursor: (y, x) image pixel under
+    the mouse or None.  notices: sentences the user has not closed.
+    closing: the user is being asked about unsaved changes.
+    """
+
+    entries: list[Entry]
+    current: int = 0
+    view: View = View()
+    fit: bool = True
+    tool: str = "hand"
+    brush: int = 1
+    overlay: Overlay = Overlay()
+    model: str = "auto"
+    cursor: tuple[int, int] | None = None
+    notices: list[str] = field(default_factory=list)
+    closing: bool = False
+
+    @property
+    def entry(self):
+        """The current line of the file list."""
+        return self.entries[self.current]
+
+    @property
+    def document(self):
+        """The current document, or None while there is none."""
+        return self.entry.document if self.entries else None
+
+    def notify(self, sentence):
+        """Show a sentence until the user closes it; the same sentence is shown once."""
+        if sentence not in self.notices:
+            self.notices.append(sentence)
