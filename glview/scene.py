@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from glview.core.view import fitted, window
-from glview.gl.panes import Pane, Painter, place
+from glview.gl.panes import Painter, Pane, place
 from glview.gl.region import Regions, Tiles
 from glview.gl.thumbs import Thumbnails
 

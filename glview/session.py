@@ -216,9 +216,13 @@ def _write(platform, desk, path):
 def _each_frame(desk, options):
     """What happens after every frame: the title, the late options, the state for scripts."""
     told = [None, desk.workspace.document is not None]
+    first = []
 
     def each(desk):
         document = desk.workspace.document
+        if options.state and document is not None and not first and desk.frames > 1:
+            desk.platform.ctx.finish()
+            first.append(_age())
         if document is not None and not told[1]:
             told[1] = True
             _prepare(desk, options)
@@ -229,15 +233,26 @@ def _each_frame(desk, options):
             told[0] = title
             desk.platform.set_title(title)
         if options.state:
-            _write_state(desk, Path(options.state))
+            _write_state(desk, Path(options.state), first)
 
     return each
 
 
-def _write_state(desk, path):
+def _age():
+    """Seconds since this process was started, or None where the system does not tell."""
+    try:
+        fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+        up = float(Path("/proc/uptime").read_text().split()[0])
+    except OSError:
+        return None
+    return up - int(fields[19]) / os.sysconf("SC_CLK_TCK")
+
+
+def _write_state(desk, path, first):
     """What a script that drives the window needs to know, as JSON, replaced in one step."""
     workspace, document = desk.workspace, desk.workspace.document
     state = {"version": glview.__version__, "frame": desk.frames, "file": None,
+             "first_picture_s": first[0] if first else None,
              "view": vars(workspace.view), "cursor": workspace.cursor, "tool": workspace.tool,
              "settled": desk.settled, "sharp": desk.scene.sharp, "readout": desk.readout.text,
              "notices": workspace.notices, "places": desk.screen.places}

@@ -27,7 +27,7 @@ class Overlay:
     shows, "mask" or "confidence"."""
 
     shown: bool = True
-    colour: tuple[float, float, float] = (1.0, 0.25, 0.2)
+    colour: tuple[float, float, float] = (0.15, 0.75, 1.0)
     opacity: float = 0.6
     outline: bool = False
     pane: str = "mask"
@@ -64,10 +64,10 @@ class Review:
 class Document:
     """One image of a file and everything the user and the models made of it.
 
-    images: all pictures in the file; image: the one shown.  preview: (h, w) float32, every `step`-th
-    row and column.  sample: pixel statistics, sampled or exact.  pyramid: reduced levels or None.
-    sky: (y, x) -> text of the position on the sky, or None.  saved: the stamp of the confidence that
-    is on disk.
+    images: all pictures in the file; image: the one shown.  preview: (h, w) float32, every
+    `step`-th row and column.  sample: pixel statistics, sampled or exact.  pyramid: reduced levels
+    or None.  sky: (y, x) -> text of the position on the sky, or None.  saved: the stamp of the
+    confidence that is on disk.
     """
 
     def __init__(self, images, image: Image, preview: tuple[np.ndarray, int], sample: Sample):
@@ -134,7 +134,8 @@ class Entry:
     """One line of the file list.
 
     documents: what was opened of it, by (hdu, plane); shown: the key of the one on screen.
-    error: why it cannot be shown.  stamp: of the file when it was opened or saved.  ext: what the user asked for, a name or a number.
+    error: why it cannot be shown.  stamp: of the file when it was opened or saved.
+    ext: the extension that the user asked for, a name or a number.
     """
 
     path: Path | None
@@ -162,11 +163,11 @@ class Workspace:
 
     entries: list[Entry]
     current: int = 0
-    view: View = View()
+    view: View = field(default_factory=View)
     fit: bool = True
     tool: str = "hand"
     brush: int = 1
-    overlay: Overlay = Overlay()
+    overlay: Overlay = field(default_factory=Overlay)
     model: str = "auto"
     cursor: tuple[int, int] | None = None
     notices: list[str] = field(default_factory=list)

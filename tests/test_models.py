@@ -70,7 +70,7 @@ def test_the_header_chooses_the_model_and_says_why(header, name, word):
     assert word in why and MODELS[name].title in why
 
 
-def test_without_the_other_package_the_shipped_model_is_chosen_and_says_what_to_install(
+def test_without_the_other_package_the_shipped_model_is_chosen_and_tells_it(
     monkeypatch,
 ):
     monkeypatch.setattr(registry, "find_spec", lambda name: None)

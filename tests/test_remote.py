@@ -100,6 +100,20 @@ def test_a_child_that_cannot_start_shows_its_last_words(monkeypatch, tmp_path):
     detection.close()
 
 
+def test_a_child_that_dies_before_the_question_is_told(monkeypatch):
+    fill = Detection._fill
+
+    def late(self):
+        fill(self)
+        self._process.kill()
+        self._process.wait()
+
+    monkeypatch.setattr(Detection, "_fill", late)
+    detection = Detection(_frame(), "ACS-WFC")
+    assert "exit code -9" in _wait(detection)[-1]["error"]
+    detection.close()
+
+
 def test_cancel_ends_at_once():
     detection = Detection(_frame(), "ACS-WFC")
     _wait(detection, {"loading"})
@@ -153,5 +167,5 @@ def test_a_block_is_shared_and_outlives_its_name(folder):
 def test_no_room_is_told(monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", "/no/such/folder")
     monkeypatch.setattr(blocks, "_MEMORY", Path("/no/such/folder"))
-    with pytest.raises(ModelError, match="no room for 0 MB.*TMPDIR"):
+    with pytest.raises(ModelError, match=r"no room for 0 MB.*TMPDIR"):
         Block((8, 8))

@@ -1,4 +1,4 @@
-"""Corrections by hand: a plane of edits over the mask, changed in patches that can be taken back."""
+"""Corrections by hand: a plane of edits over the mask, changed in patches one can take back."""
 
 from dataclasses import dataclass
 
@@ -40,7 +40,7 @@ def line(start, end):
 class Edits:
     """The plane: (H, W) uint8, EDIT_NONE, EDIT_ADD or EDIT_DELETE; no memory until the first edit.
 
-    array: the plane or None.  stamps: which tiles changed when.  revision: grows at every change.
+    array: the plane or None.  stamps: which tiles changed when.  revision: grows with each change.
     added, deleted: how many pixels hold those codes.
     """
 

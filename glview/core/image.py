@@ -21,7 +21,7 @@ class Image:
     header: keyword -> value of the FITS header (INHERIT applied), else {}.
     planes: number of planes in a cube, else 1.
     y_up: True where row 0 is the bottom row on screen, as FITS wants.
-    notes: sentences the user should see, for example "file is truncated: 61 % of the rows are here".
+    notes: sentences the user should see: "file is truncated: 61 % of the rows are here".
     """
 
     name: str
@@ -37,7 +37,7 @@ class Image:
     notes: tuple[str, ...] = ()
 
     def __getitem__(self, key):
-        """`image[y0:y1, x0:x1]`: exact physical values; slices with step 1, clipped as numpy does."""
+        """`image[y0:y1, x0:x1]`: exact values; slices with step 1, clipped as numpy does."""
         rows, columns = key
         y0, y1, step_y = rows.indices(self.shape[0])
         x0, x1, step_x = columns.indices(self.shape[1])

@@ -20,22 +20,20 @@ class Reader:
     """One format; its module is imported when a file needs it.
 
     magic: the bytes one of which the file starts with.
-    needs: the import name of an optional package, or "".
-    extra: what `pip install glview[...]` calls it.
+    needs: an optional package, which `pip install glview[name]` brings, or "".
     """
 
     name: str
     suffixes: tuple[str, ...]
     magic: tuple[bytes, ...]
     needs: str = ""
-    extra: str = ""
 
 
 READERS = (
     Reader("fits", (".fits", ".fit", ".fts", ".fz"), (b"SIMPLE  =",)),
     Reader("npy", (".npy",), (b"\x93NUMPY",)),
-    Reader("tiff", (".tif", ".tiff"), (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), "tifffile", "tiff"),
-    Reader("png", (".png",), (b"\x89PNG\r\n\x1a\n",), "PIL", "png"),
+    Reader("tiff", (".tif", ".tiff"), (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), "tifffile"),
+    Reader("png", (".png",), (b"\x89PNG\r\n\x1a\n",)),
 )
 
 _SUFFIX = re.compile(r"(?P<file>.+)\[(?P<ext>[^\[\]]+)\]", re.DOTALL)
@@ -102,6 +100,6 @@ def _module(reader):
         if reader.needs:
             import_module(reader.needs)
     except ModuleNotFoundError as error:
-        hint = f"pip install 'glview[{reader.extra}]'"
+        hint = f"pip install 'glview[{reader.name}]'"
         raise ReadError(f"{reader.name.upper()} images need a package: {hint}") from error
     return import_module(f"glview.files.{reader.name}")

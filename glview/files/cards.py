@@ -71,11 +71,6 @@ def header_bytes(cards):
     return text.ljust(-(-len(text) // BLOCK) * BLOCK).encode("ascii")
 
 
-def padded(body):
-    """Data bytes filled up with zeros to whole blocks."""
-    return bytes(body) + bytes(-len(body) % BLOCK)
-
-
 def sum32(data, start=0):
     """The 32-bit ones' complement sum of bytes, a multiple of four of them."""
     total = int(np.frombuffer(data, ">u4").sum(dtype=np.uint64)) + start

@@ -145,7 +145,7 @@ def _fill(fd, version):
 
 def _copy(source, target, start, end):
     """Append bytes [start, end) of one descriptor to another."""
-    fast = True
+    fast = hasattr(os, "copy_file_range")  # Linux
     while start < end:
         count = 0
         if fast:

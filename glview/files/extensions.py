@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from glview.files.cards import card_text, padded, summed
+from glview.files.cards import card_text, summed
+from glview.files.header import BLOCK
 
 TILE_ROWS = 64
 TILE_BYTES = 16 << 20
@@ -102,7 +103,9 @@ def extension(name, version, values, cards):
     wide = sum(map(len, tiles)) >= 1 << 31
     lengths = np.array([len(tile) for tile in tiles], np.int64)
     table = np.stack([lengths, np.cumsum(lengths) - lengths], 1)
-    body = padded(b"".join([table.astype(">i8" if wide else ">i4").tobytes(), *tiles]))
+    table = table.astype(">i8" if wide else ">i4").tobytes()
+    padding = bytes(-(len(table) + int(lengths.sum())) % BLOCK)
+    body = b"".join([table, *tiles, padding])
     structure = [
         card_text("XTENSION", "BINTABLE", "binary table that holds a compressed image"),
         card_text("BITPIX", 8),

@@ -2,6 +2,7 @@
 
 import math
 import threading
+import warnings
 from collections import OrderedDict
 
 import numpy as np
@@ -87,21 +88,18 @@ class Bands:
         index = np.unravel_index(plane, shape[:-2]) if len(shape) > 2 else ()
         rows = (slice(y0, y1), slice(None)) if len(shape) > 1 else (slice(None),)
         try:
-            band = self._open().section[(*map(int, index), *rows)]
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                band = np.asarray(self._open().section[(*map(int, index), *rows)])
+            return band.reshape(y1 - y0, shape[-1]).astype(self.physical, copy=False)
         except Exception as error:  # damaged tiles raise anything: KeyError, TypeError, zlib.error
             wrong = f"{self.source.name}: HDU {self.hdu.index} cannot be unpacked"
             raise FitsError(f"{wrong} ({type(error).__name__}: {error})") from error
-        return np.asarray(band).reshape(y1 - y0, -1).astype(self.physical, copy=False)
 
     def _open(self):
         """The HDU in astropy, from the descriptor already open: a renamed file changes nothing."""
-        import warnings
-
         from astropy.io import fits as astropy_fits
 
         if self.hdus is None:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                file = self.source.file()
-                self.hdus = astropy_fits.open(file, memmap=False, lazy_load_hdus=True)
+            self.hdus = astropy_fits.open(self.source.file(), memmap=False, lazy_load_hdus=True)
         return self.hdus[self.hdu.index]

@@ -10,8 +10,7 @@ from glview.ui.widgets import mark, wrapped
 
 def draw_dialogs(desk):
     """Draw those that are open; `desk.screen.opened` holds their names."""
-    for name, title, body in (("help", "Keys and mouse", _help), ("palette", "Commands", _palette),
-                              ("header", "FITS header", _header), ("about", "About glview", _about)):
+    for name, (title, body) in DIALOGS.items():
         if name not in desk.screen.opened:
             continue
         size = imgui.get_main_viewport().size
@@ -65,7 +64,8 @@ def _header(desk):
     document = desk.workspace.document
     if document is None:
         return
-    if imgui.begin_table("cards", 2, imgui.TableFlags_.row_bg.value | imgui.TableFlags_.scroll_y.value):
+    flags = imgui.TableFlags_.row_bg.value | imgui.TableFlags_.scroll_y.value
+    if imgui.begin_table("cards", 2, flags):
         for key, value in document.image.header.items():
             imgui.table_next_row()
             imgui.table_next_column()
@@ -82,6 +82,14 @@ def _about(desk):
     wrapped("If glview helps your research, please cite it and the model that you used:")
     for info in MODELS.values():
         wrapped(f"{info.title}: {info.citation}; {info.licence}")
+
+
+DIALOGS = {
+    "help": ("Keys and mouse", _help),
+    "palette": ("Commands", _palette),
+    "header": ("FITS header", _header),
+    "about": ("About glview", _about),
+}
 
 
 def _notices(desk):

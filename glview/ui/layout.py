@@ -106,17 +106,21 @@ def _arrange(space):
     size = imgui.get_main_viewport().work_size
     builder.dock_builder_remove_node_child_nodes(space)
     builder.dock_builder_set_node_size(space, size)
-    right = builder.dock_builder_split_node(space, RIGHT, min(0.4, 300.0 / max(size.x, 1.0)))
-    below = builder.dock_builder_split_node(right.id_at_opposite_dir, DOWN, 0.22)
+    unit, tall = imgui.get_frame_height_with_spacing(), max(size.y, 1.0)
+    wide = 13.0 * unit / max(size.x, 1.0)
+    right = builder.dock_builder_split_node(space, RIGHT, min(0.4, wide))
+    below = builder.dock_builder_split_node(right.id_at_opposite_dir, DOWN,
+                                            min(0.3, 8 * unit / tall))
     panes = builder.dock_builder_split_node(below.id_at_opposite_dir, RIGHT, 0.5)
-    top = builder.dock_builder_split_node(right.id_at_dir, UP, 0.26)
-    display = builder.dock_builder_split_node(top.id_at_opposite_dir, UP, 0.46)
-    found = builder.dock_builder_split_node(display.id_at_opposite_dir, DOWN, 0.30)
+    settings = builder.dock_builder_split_node(right.id_at_dir, DOWN, min(0.36, 13.2 * unit / tall))
+    found = builder.dock_builder_split_node(settings.id_at_opposite_dir, DOWN,
+                                            min(0.25, 6 * unit / (tall - 13.2 * unit)))
+    top = builder.dock_builder_split_node(found.id_at_opposite_dir, UP, 0.38)
     for name, place in (
         ("Image", panes.id_at_opposite_dir), ("Mask", panes.id_at_dir),
         ("Objects", below.id_at_dir), ("Overview", top.id_at_dir), ("Files", top.id_at_dir),
-        ("Display", display.id_at_dir), ("Detection", found.id_at_dir),
-        ("Mask settings", found.id_at_opposite_dir),
+        ("Display", top.id_at_opposite_dir), ("Detection", found.id_at_dir),
+        ("Mask settings", settings.id_at_dir),
     ):
         builder.dock_builder_dock_window(name, place)
     builder.dock_builder_finish(space)

@@ -22,6 +22,7 @@ class MaskPanel:
         document = desk.workspace.document
         if document is None:
             return
+        _counts(document)
         imgui.push_item_width(-imgui.get_font_size() * 5.5)
         self._slide(desk, document, "Threshold", "threshold", imgui.slider_float, 0.0, 1.0, "%.3f")
         tip("Pixels whose confidence is above this are in the mask")
@@ -33,7 +34,6 @@ class MaskPanel:
         _overlay(desk)
         imgui.pop_item_width()
         _tools(desk)
-        _counts(document)
 
     def _slide(self, desk, document, label, name, slider, *span):
         """One slider; it changes the mask while it moves and makes one step when let go."""
@@ -83,14 +83,13 @@ def _tools(desk):
 
 
 def _counts(document):
-    imgui.separator()
     review = document.review
     added, deleted = document.edits.added, document.edits.deleted
     if review.objects is None:
-        imgui.text_disabled("counting..." if document.has_mask else "no mask yet: press D to detect")
+        imgui.text_disabled("counting..." if document.has_mask else "no mask yet; D detects")
     else:
         total = document.image.shape[0] * document.image.shape[1]
         imgui.text(f"{len(review.objects):,} objects, {review.pixels:,} pixels "
                    f"({100 * review.pixels / total:.3f} %)")
     if added or deleted:
-        imgui.text(f"by hand: {added:,} added, {deleted:,} deleted")
+        imgui.text_disabled(f"by hand: {added:,} added, {deleted:,} deleted")

@@ -1,4 +1,4 @@
-"""Numbers in the pixels, when they are large enough: the value, and on the mask pane the confidence."""
+"""Numbers in the pixels, when they are large enough: values, on the mask pane confidences."""
 
 import math
 
