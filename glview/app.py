@@ -113,6 +113,10 @@ class Desk:
                 self.platform.wait(None)
                 awake = FRAMES_AFTER_EVENT
             self.frame()
+            if imgui.get_current_context().input_events_queue.size():
+                # ImGui takes a key's press and its release in frames of their own; those it still
+                # holds must not wait for the next event, or the key seems to be held down.
+                awake = FRAMES_AFTER_EVENT
             each_frame(self)
             if self.platform.closing:
                 self.platform.keep_open()

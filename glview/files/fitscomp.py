@@ -1,17 +1,27 @@
-"""Tile-compressed FITS images, unpacked band by band through astropy."""
+"""Tile-compressed FITS images, unpacked through astropy.
+
+RICE and GZIP band by band in this process, everything else whole in a process of its own.
+"""
 
 import math
+import os
+import subprocess
+import sys
+import tempfile
 import threading
 import warnings
 from collections import OrderedDict
+from pathlib import Path
 
 import numpy as np
 
 from glview.files import fits
 from glview.files.header import FitsError
+from glview.files.raster import Raster
+from glview.files.source import MAX_RATIO, Source, most_unpacked
 
+SOUND = ("RICE_1", "RICE_ONE", "GZIP_1", "GZIP_2", "NOCOMPRESS")  # they survive damaged data
 MAX_TILE = 64 << 20
-MAX_RATIO = 200
 CACHE = 128 << 20
 BAND = 8 << 20
 
@@ -23,7 +33,12 @@ def open_compressed(source, hdu):
     """
     tile = _tile(hdu)
     _, physical, _ = fits.types(hdu.bitpix, hdu.bscale, hdu.bzero, hdu.blank)
-    return physical, Bands(source, hdu, physical, tile).read
+    if str(hdu.cards.get("ZCMPTYPE", "")).strip().upper() in SOUND:
+        return physical, Bands(source, hdu, physical, tile).read
+    size = math.prod(hdu.naxis) * physical.itemsize
+    if size > most_unpacked(hdu.data_size):
+        raise FitsError(f"the compressed image claims {size >> 20} MiB; that is refused")
+    return physical, Whole(source, hdu, physical).read
 
 
 def _tile(hdu):
@@ -34,7 +49,7 @@ def _tile(hdu):
     tile = tuple(min(pair) for pair in zip(tile, hdu.naxis, strict=True))
     count = math.prod(-(-n // t) for n, t in zip(hdu.naxis, tile, strict=True))
     if count != hdu.cards.get("NAXIS2"):
-        raise FitsError(f"the compressed image should have {count} tiles, but the table has others")
+        raise FitsError(f"the compressed image needs {count} tiles, but its table has others")
     size = math.prod(tile) * abs(hdu.bitpix) // 8
     if size > max(MAX_TILE, MAX_RATIO * hdu.data_size):
         raise FitsError(f"the compressed image claims tiles of {size >> 20} MiB; that is refused")
@@ -103,3 +118,48 @@ class Bands:
         if self.hdus is None:
             self.hdus = astropy_fits.open(self.source.file(), memmap=False, lazy_load_hdus=True)
         return self.hdus[self.hdu.index]
+
+
+class Whole:
+    """An image that another process unpacks into a nameless temporary file at the first read."""
+
+    def __init__(self, source, hdu, physical):
+        self.source, self.hdu, self.physical = source, hdu, physical
+        self.height = math.prod(hdu.naxis[1:2])
+        self.lock = threading.Lock()
+        self.raster = None
+
+    def read(self, plane, y0, y1, x0, x1):
+        """The box as a new array of the physical type. Raises FitsError."""
+        with self.lock:
+            if self.raster is None:
+                self.source.check()
+                self.raster = self._unpack()
+        return self.raster.planes(self.height)(plane, y0, y1, x0, x1)
+
+    def _unpack(self):
+        count = math.prod(self.hdu.naxis)
+        with tempfile.TemporaryFile(buffering=0) as file:
+            self._run(file.fileno(), 60 + count // 100_000)
+            fd = os.dup(file.fileno())
+        unpacked = Source(fd, self.source.path)
+        if unpacked.size != count * self.physical.itemsize:
+            raise FitsError(f"{self.source.name}: HDU {self.hdu.index} cannot be unpacked whole")
+        width = self.hdu.naxis[0]
+        return Raster(unpacked, 0, self.physical, self.physical, width, count // width)
+
+    def _run(self, target, seconds):
+        program = Path(__file__).with_name("unpacker.py")
+        words = (self.source.fd, self.hdu.index, self.physical.str, target)
+        command = [sys.executable, "-P", str(program), *map(str, words)]
+        wrong = f"{self.source.name}: HDU {self.hdu.index} cannot be unpacked"
+        keywords = {"pass_fds": (self.source.fd, target), "stdin": subprocess.DEVNULL}
+        try:
+            done = subprocess.run(command, capture_output=True, timeout=seconds, **keywords)
+        except subprocess.TimeoutExpired as error:
+            raise FitsError(f"{wrong} in {seconds} seconds") from error
+        if done.returncode < 0:
+            raise FitsError(f"{wrong}: its data is damaged and brought the decoder down")
+        if done.returncode:
+            said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+            raise FitsError(f"{wrong} ({said[-1] if said else 'no reason given'})")

@@ -133,11 +133,16 @@ def path_text(path):
     return os.fsencode(path).decode("utf-8", "replace")
 
 
+def most_unpacked(packed):
+    """How many bytes may come out of `packed` ones before it looks like a trap."""
+    return min(MAX_UNPACKED, max(ALWAYS_ALLOWED, MAX_RATIO * packed))
+
+
 def _unpack(source, kind):
     """The unpacked bytes in a nameless temporary file, as far as they can be unpacked."""
     from tempfile import TemporaryFile
 
-    limit = min(MAX_UNPACKED, max(ALWAYS_ALLOWED, MAX_RATIO * source.size))
+    limit = most_unpacked(source.size)
     with TemporaryFile(buffering=0) as target:
         problem = _copy_unpacked(source, kind, target, limit)
         fd = os.dup(target.fileno())

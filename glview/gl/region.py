@@ -5,6 +5,7 @@ its key changed.
 """
 
 from dataclasses import dataclass
+from itertools import groupby
 
 import moderngl
 import numpy as np
@@ -244,7 +245,7 @@ class Regions:
                     store.put(key, make(), stamp)
                 elif make is not None:
                     self.wishes[key, stamp] = make
-            if store.layer(key) is None:
+            if store.slot(key) is None:
                 self.sharp = False
                 parents.update(self._parent(store, owner, region.level, ty, tx))
             else:
@@ -257,7 +258,7 @@ class Regions:
     def _parent(store, owner, level, ty, tx):
         for up in range(1, 12):
             key = (*owner, level + up, ty >> up, tx >> up)
-            if store.layer(key) is not None:
+            if store.slot(key) is not None:
                 return {key: (key, level + up, ty >> up, tx >> up, store.stamp(key))}
         return {}
 
@@ -269,16 +270,18 @@ class Regions:
         buffer.target.viewport = (0, 0, width, height)
 
     def _paste(self, region, first, store, found):
+        """Draw (texture, row) of `first`, then the tiles `found`, in this order."""
         assign(self._tile, region=tuple(map(float, region.size)), tiles=0)
         for texture, row in first:
             texture.use(0)
             self._render([row])
-        store.array.use(0)
-        rows = [self._row(region, store, *one[:4]) for one in found]
-        for start in range(0, len(rows), 1024):
-            self._render(rows[start : start + 1024])
+        placed = [(store.slot(one[0]), one) for one in found]
+        for page, group in groupby(placed, key=lambda pair: pair[0][0]):
+            store.pages[page].use(0)
+            self._render([self._row(region, slot[1], *one[1:4]) for slot, one in group])
 
-    def _row(self, region, store, key, level, ty, tx):
+    @staticmethod
+    def _row(region, layer, level, ty, tx):
         """place and source of one tile; exact, for both are relative to the region."""
         up = level - region.level
         y0, x0 = region.box[:2]
@@ -286,7 +289,7 @@ class Regions:
         height = min(tiles.SIZE, -(-region.shape[0] >> up) - ty * tiles.SIZE)
         width = min(tiles.SIZE, -(-region.shape[1] >> up) - tx * tiles.SIZE)
         return (tx * side - x0, ty * side - y0, width << up, height << up,
-                0, 0, width, height, store.layer(key))
+                0, 0, width, height, layer)
 
     def _render(self, rows):
         if rows:

@@ -59,9 +59,11 @@ class Buffer:
         """Make it (width, height); the content is lost if that is new."""
         if self.texture is not None and self.texture.size == (width, height):
             return
+        made = texture(self.ctx, (width, height), self.components, self.dtype)
+        target = self.ctx.framebuffer([made])
+        target.use()  # the old one may be in use, and moderngl would bind it again when it is gone
         self.release()
-        self.texture = texture(self.ctx, (width, height), self.components, self.dtype)
-        self.target = self.ctx.framebuffer([self.texture])
+        self.texture, self.target = made, target
 
     def use(self, *clear):
         """Draw into it from now on: no blending, no scissor, the whole of it; clear it if asked."""
@@ -88,26 +90,28 @@ class Buffer:
 
 
 class TileStore:
-    """512 x 512 tiles in the layers of one texture array; the least recently used goes first.
+    """Square tiles in the layers of texture arrays; the least recently used goes first.
 
     A key holds one tile; its stamp tells whether the content is the present one, and an old content
-    stays drawable until the new one is put.
+    stays drawable until the new one is put.  Arrays of PAGE layers are made when they are needed,
+    for a driver may take the memory of all layers at once.  A slot is a layer of a page.
     """
 
-    def __init__(self, ctx, side, count, dtype="f4"):
-        self.ctx, self.side, self.dtype = ctx, side, dtype
-        self.array = layers(ctx, (side, side), count, dtype)
-        self._free = list(range(count))[::-1]
-        self._held = {}
-        self.changes = 0
+    PAGE = 16
 
-    def layer(self, key):
-        """The layer that holds `key`, or None; it counts as used now."""
+    def __init__(self, ctx, side, count, dtype="f4"):
+        self.ctx, self.side, self.count, self.dtype = ctx, side, count, dtype
+        self.pages = []
+        self._free = []
+        self._held = {}
+
+    def slot(self, key):
+        """(page, layer) that holds `key`, or None; it counts as used now."""
         found = self._held.pop(key, None)
         if found is None:
             return None
         self._held[key] = found
-        return found[0]
+        return divmod(found[0], self.PAGE)
 
     def stamp(self, key):
         """The stamp that `key` was put with, or None."""
@@ -117,21 +121,28 @@ class TileStore:
     def put(self, key, array, stamp):
         """Keep an (h, w) array of at most side x side; the oldest tile makes room if needed."""
         found = self._held.pop(key, None)
-        if found is not None:
-            layer = found[0]
-        elif self._free:
-            layer = self._free.pop()
-        else:
-            layer = self._held.pop(next(iter(self._held)))[0]
-        write(self.array, array, layer=layer)
-        self._held[key] = (layer, stamp)
-        self.changes += 1
+        slot = self._room() if found is None else found[0]
+        page, layer = divmod(slot, self.PAGE)
+        write(self.pages[page], array, layer=layer)
+        self._held[key] = (slot, stamp)
 
     def forget(self, owner):
         """Drop the tiles whose key starts with `owner`."""
         for key in [key for key in self._held if key[0] == owner]:
             self._free.append(self._held.pop(key)[0])
-        self.changes += 1
 
     def release(self):
-        self.array.release()
+        """Free the textures; the store is empty afterwards and can be used again."""
+        for page in self.pages:
+            page.release()
+        self.pages, self._free, self._held = [], [], {}
+
+    def _room(self):
+        if not self._free and len(self.pages) * self.PAGE < self.count:
+            first = len(self.pages) * self.PAGE
+            size = min(self.PAGE, self.count - first)
+            self.pages.append(layers(self.ctx, (self.side, self.side), size, self.dtype))
+            self._free = list(range(first, first + size))[::-1]
+        if self._free:
+            return self._free.pop()
+        return self._held.pop(next(iter(self._held)))[0]

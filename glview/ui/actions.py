@@ -226,7 +226,15 @@ MOUSE = (
 
 
 def press_keys(desk):
-    """Run the actions whose keys went down in this frame."""
+    """Run the actions whose keys went down in this frame, or are held and repeat.
+
+    A key repeats what it began: letting Ctrl go first does not turn a held Ctrl+Z into Z.
+    """
     for action in ACTIONS:
-        if any(keys.pressed(name, action.repeat) for name in action.keys) and action.enabled(desk):
-            action.run(desk)
+        for name in action.keys:
+            if keys.pressed(name):
+                desk.screen.held = name
+            elif not (action.repeat and desk.screen.held == name and keys.repeated(name)):
+                continue
+            if action.enabled(desk):
+                action.run(desk)

@@ -21,8 +21,6 @@ def display_panel(desk):
     stretch = _limits(desk, document, stretch)
     maps = {name: name for name in COLORMAPS}
     stretch = replace(stretch, colormap=choice(desk, "Color", stretch.colormap, maps))
-    _, invert = imgui.checkbox("Invert", stretch.invert)
-    stretch = replace(stretch, invert=invert)
     stretch = _contrast(stretch)
     imgui.pop_item_width()
     if document.image.planes > 1:
@@ -47,8 +45,12 @@ def _limits(desk, document, stretch):
     if (lowered or raised) and high > low:
         stretch = replace(stretch, limits="user", low=low, high=high)
     _, clip = imgui.checkbox("3-sigma clip", stretch.clip)
+    mark(desk, "3-sigma clip")
     tip("Take the limits from what a 3-sigma clip leaves of the pixels")
-    return replace(stretch, clip=clip)
+    imgui.same_line()
+    _, invert = imgui.checkbox("Invert", stretch.invert)
+    mark(desk, "Invert")
+    return replace(stretch, clip=clip, invert=invert)
 
 
 def _contrast(stretch):

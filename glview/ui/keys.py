@@ -21,7 +21,14 @@ def parse(name):
     return getattr(imgui.Key, word), modifiers
 
 
-def pressed(name, repeat=False):
+def pressed(name):
     """True in the frame in which the key goes down with exactly these modifiers."""
     key, modifiers = parse(name)
-    return imgui.get_io().key_mods == modifiers and imgui.is_key_pressed(key, repeat)
+    return imgui.get_io().key_mods == modifiers and imgui.is_key_pressed(key, False)
+
+
+def repeated(name):
+    """True when the key is held down long enough to count again, modifiers as for `pressed`."""
+    key, modifiers = parse(name)
+    return (imgui.get_io().key_mods == modifiers and imgui.is_key_pressed(key, True)
+            and not imgui.is_key_pressed(key, False))
