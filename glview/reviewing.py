@@ -29,9 +29,9 @@ class Reviewer:
             document.review = Review(rank=document.review.rank)
             self._asked = None
             return
-        # While tiles of a detection stream in, a count that is under way may finish first.
-        streaming = self._asked is not None and key[:3] == self._asked[:3]
-        if key == self._asked or (streaming and "objects" in self._jobs.busy):
+        # A count under way may finish: it is soon done, and a slider that is dragged would else
+        # start and cancel one in every frame.
+        if key == self._asked or "objects" in self._jobs.busy:
             return
         self._asked = key
         confidence, settings, edits = (document.detection.confidence, document.mask,
@@ -108,7 +108,7 @@ class Reviewer:
         confidence, settings, edits = (document.detection.confidence, document.mask,
                                        document.edits.array)
         return lambda: (cutout.cutout(document.image, confidence, settings, edits, box),
-                        cutout.shown_cells(box))
+                        cutout.shown_cells(box), cutout.inside(document.image.shape, box))
 
 
 def _chosen(review):

@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 from glview.core.view import fitted, window
-from glview.gl.panes import Painter, Pane, place
-from glview.gl.region import Regions, Tiles
+from glview.gl.panes import Painter, Pane, Shrink
+from glview.gl.region import Regions
 from glview.gl.thumbs import Thumbnails
+from glview.gl.tilestore import Tiles
 
 
 class Scene:
@@ -16,7 +17,8 @@ class Scene:
         self.tiles = Tiles(ctx)
         self.main, self.whole = Regions(ctx, self.tiles), Regions(ctx, self.tiles)
         self.painter = Painter(ctx)
-        self.panes = {name: Pane(ctx) for name in ("image", "mask", "overview")}
+        shrink = Shrink(ctx)
+        self.panes = {name: Pane(ctx, shrink) for name in ("image", "mask", "overview")}
         self.thumbnails = Thumbnails(ctx)
         self._sizes = {}
         self._drawn = {}
@@ -71,26 +73,31 @@ class Scene:
 
     def _compose(self, name, workspace, document, regions, region, seen):
         """Draw one pane, unless nothing it shows changed."""
-        overlay = workspace.overlay
-        if name == "overview":
-            overlay = replace(overlay, shown=True, outline=False)
-        key = (id(document), region, seen, regions.version, document.stretch, document.limits,
-               overlay)
+        overlay, versions = workspace.overlay, regions.versions
+        sources = {"state": (versions["state"], regions.state.texture)}
+        if name == "mask":
+            look = overlay.pane
+            sources["confidence"] = versions["confidence"], regions.confidence.texture
+        else:
+            if name == "overview":
+                overlay = replace(overlay, shown=True, outline=False)
+            look = document.stretch, document.limits, overlay
+            sources["values"] = versions["image"], regions.image.texture
+        key = (id(document), region, seen, look, *(version for version, _ in sources.values()))
         if self._drawn.get(name) == key:
             return
         self._drawn[name] = key
-        pane, where = self.panes[name], place(seen, region)
+        pane = self.panes[name]
+        cells, where = pane.cells(seen, region, sources)
         pane.start(seen.size)
         if name == "mask":
-            self.painter.mask(overlay, regions.confidence.texture, regions.state.texture, where)
+            self.painter.mask(overlay, cells["confidence"], cells["state"], where)
         else:
-            self.painter.image(document, overlay, regions.image.texture, regions.state.texture,
-                               where)
+            self.painter.image(document, overlay, cells["values"], cells["state"], where)
 
     def put(self, key, stamp, made):
         """A wish came true: a tile, or the cut-out of a thumbnail."""
         if key[1] == "thumbnail":
-            (values, state), cells = made
-            self.thumbnails.put(key, stamp, values, state, cells)
+            self.thumbnails.put(key, stamp, *made)
         else:
             self.tiles.put(key, stamp, made)

@@ -5,7 +5,7 @@
 #include "mask.glsl"
 #include "scalings"
 
-uniform sampler2D values;     // R32F region, image units
+uniform sampler2D values;     // R32F cells, image units
 uniform sampler2D colours;    // 256 x 1, the colour map
 uniform sampler2D table;      // n x 1 R32F, histogram equalization between the limits
 uniform vec2 limits;          // low, high, image units
@@ -15,35 +15,14 @@ uniform float bias;
 uniform vec3 nan_colour;
 uniform vec3 inf_colour;
 uniform vec3 background;
+uniform vec3 added_colour;
+uniform vec3 deleted_colour;
 uniform vec4 overlay;         // colour and opacity of the mask
-uniform bool outline;         // draw only the border of masked cells when magnified
+uniform bool outline;         // draw only the border of masked cells, if they are magnified
 
 out vec4 colour;
 
 const float LARGEST = 3.4e38;
-
-// Mean of the finite cells under the screen pixel, weighted by area.  kinds: number of NaN and of
-// infinite cells met where none is finite.
-float mean_under(vec2 cell, ivec2 low, ivec2 high, out bool finite, out bool infinite) {
-    vec2 reach = half_pixel();
-    float sum = 0.0, area = 0.0;
-    infinite = false;
-    for (int y = low.y; y <= high.y; ++y) {
-        for (int x = low.x; x <= high.x; ++x) {
-            float value = texelFetch(values, ivec2(x, y), 0).r;
-            if (abs(value) <= LARGEST) {
-                vec2 near = min(vec2(x, y) + 1.0, cell + reach) - max(vec2(x, y), cell - reach);
-                float weight = reach.x > 0.0 ? max(near.x * near.y, 1e-6) : 1.0;
-                sum += value * weight;
-                area += weight;
-            } else if (value > LARGEST || value < -LARGEST) {
-                infinite = true;
-            }
-        }
-    }
-    finite = area > 0.0;
-    return sum / max(area, 1e-12);
-}
 
 float equalised(float t) {
     int last = textureSize(table, 0).x - 1;
@@ -62,7 +41,7 @@ float grey(float value) {
 
 bool differs(ivec2 at, ivec2 step) {
     ivec2 next = at + step;
-    if (outside(vec2(next) + 0.5)) return true;
+    if (!is_cell(next)) return true;
     return is_masked(code_at(at)) != is_masked(code_at(next));
 }
 
@@ -76,14 +55,15 @@ bool on_border(vec2 cell, ivec2 at) {
         || (inner.y > 1.0 - width.y && differs(at, ivec2(0, 1)));
 }
 
-vec3 with_mask(vec3 under, vec2 cell, ivec2 low, ivec2 high) {
-    if (overlay.a <= 0.0) return under;
-    int code = code_under(low, high);
-    if (code == NONE) return under;
-    bool border = low == high ? on_border(cell, low) : true;
-    if (code == DELETED) return border || !outline ? mix(under, deleted_colour, 0.7 * overlay.a) : under;
-    vec3 over = code == ADDED ? added_colour : overlay.rgb;
-    return outline && !border ? under : mix(under, over, outline ? 1.0 : overlay.a);
+vec3 with_mask(vec3 under, vec2 cell, ivec2 at) {
+    int code = code_at(at);
+    if (overlay.a <= 0.0 || code == NONE) return under;
+    bool magnified = all(lessThan(abs(stride), vec2(0.999)));
+    bool border = !(outline && magnified) || on_border(cell, at);
+    if (!border) return under;
+    vec3 over = code == ADDED ? added_colour : code == DELETED ? deleted_colour : overlay.rgb;
+    float strength = code == DELETED ? 0.7 * overlay.a : outline ? 1.0 : overlay.a;
+    return mix(under, over, strength);
 }
 
 void main() {
@@ -92,11 +72,13 @@ void main() {
         colour = vec4(background, 1.0);
         return;
     }
-    ivec2 low, high;
-    footprint(cell, low, high);
-    bool finite, infinite;
-    float value = mean_under(cell, low, high, finite, infinite);
-    vec3 shown = infinite ? inf_colour : nan_colour;
-    if (finite) shown = texelFetch(colours, ivec2(int(grey(value) * 255.0 + 0.5), 0), 0).rgb;
-    colour = vec4(with_mask(shown, cell, low, high), 1.0);
+    ivec2 at = ivec2(floor(cell));
+    float value = texelFetch(values, at, 0).r;
+    vec3 shown = nan_colour;
+    if (abs(value) <= LARGEST) {
+        shown = texelFetch(colours, ivec2(int(grey(value) * 255.0 + 0.5), 0), 0).rgb;
+    } else if (value > LARGEST || value < -LARGEST) {
+        shown = inf_colour;
+    }
+    colour = vec4(with_mask(shown, cell, at), 1.0);
 }

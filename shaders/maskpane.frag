@@ -4,10 +4,12 @@
 #include "place.glsl"
 #include "mask.glsl"
 
-uniform sampler2D confidence;  // R32F region in [0, 1]; -1 where nothing is known
+uniform sampler2D confidence;  // R32F cells in [0, 1]; -1 where nothing is known, 2 where added
 uniform sampler2D colours;     // 256 x 1, used for the confidence
 uniform bool show_confidence;
 uniform vec3 background;
+uniform vec3 added_colour;
+uniform vec3 deleted_colour;
 
 out vec4 colour;
 
@@ -18,27 +20,18 @@ vec3 of_code(int code) {
     return code == MODEL ? vec3(1.0) : vec3(0.0);
 }
 
-float most_confident(ivec2 low, ivec2 high) {
-    float most = 0.0;
-    for (int y = low.y; y <= high.y; ++y) {
-        for (int x = low.x; x <= high.x; ++x) {
-            most = max(most, texelFetch(confidence, ivec2(x, y), 0).r);
-        }
-    }
-    return min(most, 1.0);
-}
-
 void main() {
     vec2 cell = cell_at(gl_FragCoord.xy);
     if (outside(cell)) {
         colour = vec4(background, 1.0);
         return;
     }
-    ivec2 low, high;
-    footprint(cell, low, high);
-    vec3 shown = of_code(code_under(low, high));
+    ivec2 at = ivec2(floor(cell));
+    vec3 shown = of_code(code_at(at));
     if (show_confidence) {
-        shown = texelFetch(colours, ivec2(int(most_confident(low, high) * 255.0 + 0.5), 0), 0).rgb;
+        float value = texelFetch(confidence, at, 0).r;
+        float level = value > 0.0 ? min(value, 1.0) : 0.0;  // NaN counts as nothing
+        shown = texelFetch(colours, ivec2(int(level * 255.0 + 0.5), 0), 0).rgb;
     }
     colour = vec4(shown, 1.0);
 }

@@ -7,5 +7,6 @@ in vec3 texel;
 out float value;
 
 void main() {
-    value = texelFetch(tiles, ivec3(floor(texel.xy), int(texel.z + 0.5)), 0).r;
+    ivec2 at = min(ivec2(floor(texel.xy)), textureSize(tiles, 0).xy - 1);
+    value = texelFetch(tiles, ivec3(at, int(texel.z + 0.5)), 0).r;
 }

@@ -6,12 +6,15 @@ import numpy as np
 
 from glview import opening
 from glview.core.edits import Edits
-from glview.core.image import from_array
+from glview.core.image import Image, from_array
 from glview.core.mask import SHAPES, MaskSettings
+from glview.core.sample import sample_of
 from glview.core.stretch import Stretch
 from glview.core.view import View, Window
+from glview.gl.region import Regions
+from glview.gl.tilestore import Tiles
 from glview.scene import Scene
-from glview.workspace import Entry, Overlay, Workspace
+from glview.workspace import Document, Entry, Overlay, Workspace
 
 # Colours of the mask that are no colour of the grey map, and hide what lies below.
 OVERLAY = Overlay(colour=(1.0, 0.0, 1.0), opacity=1.0)
@@ -57,15 +60,48 @@ def window_of(box, y_up=True):
     return Window(float(y0), float(x0), 1.0, (y1 - y0, x1 - x0), y_up)
 
 
-def fulfil(regions, held, document, windows, most=100):
-    """Draw a region until it needs nothing more; returns it."""
-    for _ in range(most):
-        region = regions.draw(document, windows)
-        if not regions.wishes:
-            return region
-        for (key, stamp), make in regions.wishes.items():
-            held.put(key, stamp, make())
-    raise AssertionError("the region never has what it wants")
+def far_values(y, x):
+    """What a pixel of `far_document` holds: 0 to 255, and no two alike within 16 pixels."""
+    return (y % 16) * 16 + x % 16
+
+
+def far_document(shape=(100_000, 100_000), y_up=True):
+    """A Document of an image that is in no memory and no file."""
+    def read(plane, y0, y1, x0, x1):
+        return far_values(*np.ogrid[y0:y1, x0:x1]).astype(np.uint16)
+
+    image = Image("far", shape, np.dtype(np.uint16), read, y_up=y_up)
+    preview = np.full((1021, 1021), 100, np.float32)
+    document = Document((image,), image, (preview, 98), sample_of(np.arange(256)))
+    document.stretch = Stretch(limits="user", low=0.0, high=255.0)
+    return document
+
+
+class Buffers:
+    """The buffers of one region with `count` tiles of each kind, drawn until nothing is missing.
+
+    The documents drawn are kept, for what is on the GPU is known by their id.
+    """
+
+    def __init__(self, ctx, count=24):
+        self.held = Tiles(ctx, count)
+        self.regions = Regions(ctx, self.held)
+        self.documents = []
+
+    def draw(self, document, windows, most=100):
+        """The Region drawn, when nothing more is wished for."""
+        for _ in range(most):
+            region = self.once(document, windows)
+            if not self.regions.wishes:
+                return region
+            for (key, stamp), make in self.regions.wishes.items():
+                self.held.put(key, stamp, make())
+        raise AssertionError("the region never has what it wants")
+
+    def once(self, document, windows):
+        """The Region drawn from what is there."""
+        self.documents.append(document)
+        return self.regions.draw(document, windows)
 
 
 def cells(buffer, region):
@@ -79,12 +115,14 @@ class Theatre:
 
     def __init__(self, ctx):
         self.scene = Scene(ctx)
+        self.documents = []
 
     def show(self, document, size, view=None, overlay=OVERLAY, names=("image", "mask")):
         """Pane name -> (height, width, 3) uint8, top row first; size: (height, width).
 
         view: a View, None for the whole frame.
         """
+        self.documents.append(document)  # what is on the GPU is known by its id
         entry = Entry(None, "test", documents={(0, 0): document}, shown=(0, 0))
         workspace = Workspace([entry], view=view or View(), fit=view is None, overlay=overlay)
         wishes = self.frame(workspace, size, names)

@@ -6,6 +6,8 @@ from glview.core import mask
 
 SIDE = 64  # cells a side
 MARGIN = 5  # image pixels shown round an object at least
+AT_ONCE = 1 << 20  # pixels held at a time: an object may be as large as the frame
+RANKED = np.array([0, 2, 3, 4, 1], np.uint8)  # code of `core.mask` -> rank in a reduced cell
 
 
 def frame_for(box, side=SIDE):
@@ -28,6 +30,13 @@ def shown_cells(box, side=SIDE):
     return min(side, max(24, span + span % 2))
 
 
+def inside(shape, box, side=SIDE):
+    """(y0, x0, y1, x1): the cells of the square round `box` that lie on an image of `shape`."""
+    top, left, step = frame_for(box, side)
+    return (max(0, -(top // step)), max(0, -(left // step)),
+            min(side, -(-(shape[0] - top) // step)), min(side, -(-(shape[1] - left) // step)))
+
+
 def cutout(image, confidence, settings, edits, box, side=SIDE):
     """Values and mask codes of the square round `box`.
 
@@ -38,25 +47,42 @@ def cutout(image, confidence, settings, edits, box, side=SIDE):
     """
     top, left, step = frame_for(box, side)
     width = side * step
+    values, state = np.empty((side, side), np.float32), np.empty((side, side), np.uint8)
+    rows = max(1, min(side, AT_ONCE // (width * step)))
+    for first in range(0, side, rows):
+        last = min(first + rows, side)
+        strip = (top + first * step, left, top + last * step, left + width)
+        pixels, codes = _strip(image, (confidence, settings, edits), strip)
+        if step > 1:
+            pixels, codes = _mean(pixels, step), _strongest(codes, step)
+        values[first:last], state[first:last] = pixels, codes
+    return values, state
+
+
+def _strip(image, masked, box):
+    """Values and mask codes of a box that may lie outside the image in part or as a whole."""
+    top, left, bottom, right = box
+    values = np.full((bottom - top, right - left), np.nan, np.float32)
+    state = np.zeros(values.shape, np.uint8)
     y0, x0 = max(0, top), max(0, left)
-    y1, x1 = min(image.shape[0], top + width), min(image.shape[1], left + width)
-    values = np.full((width, width), np.nan, np.float32)
-    state = np.zeros((width, width), np.uint8)
-    inner = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
-    values[inner] = image.read32(y0, y1, x0, x1)
-    state[inner] = mask.mask_state(confidence, settings, edits, (y0, x0, y1, x1))
-    return (values, state) if step == 1 else (_mean(values, step), _strongest(state, step))
+    y1, x1 = min(image.shape[0], bottom), min(image.shape[1], right)
+    if y0 < y1 and x0 < x1:
+        inner = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
+        values[inner] = image.read32(y0, y1, x0, x1)
+        state[inner] = mask.mask_state(*masked, (y0, x0, y1, x1))
+    return values, state
 
 
 def _mean(values, step):
+    """Mean of the finite pixels of every step x step cell, NaN where there is none."""
     cells = values.reshape(values.shape[0] // step, step, -1, step)
     finite = np.isfinite(cells)
-    count = finite.sum((1, 3))
-    total = np.where(finite, cells, 0.0).sum((1, 3), dtype=np.float64)
-    return np.where(count, total / np.maximum(count, 1), np.nan).astype(np.float32)
+    count = finite.sum(1).sum(2)
+    total = np.where(finite, cells, 0.0).sum(1, dtype=np.float64).sum(2)
+    return np.where(count, total / np.maximum(count, 1), np.nan)
 
 
 def _strongest(state, step):
-    cells = state.reshape(state.shape[0] // step, step, -1, step)
-    masked = np.where(cells == mask.DELETED, 0, cells).max((1, 3))
-    return np.where(masked > 0, masked, cells.max((1, 3))).astype(np.uint8)
+    """The largest code of a masked pixel in every step x step cell; DELETED if none is masked."""
+    cells = RANKED[state].reshape(state.shape[0] // step, step, -1, step)
+    return np.argsort(RANKED)[cells.max(1).max(2)]

@@ -7,6 +7,8 @@ import numpy as np
 from glview.core.mask import EDIT_ADD, EDIT_DELETE
 from glview.core.tiles import SIZE, Stamps
 
+PIECE = 256  # steps of a line that share a patch: the box round a long diagonal is mostly empty
+
 
 @dataclass(frozen=True)
 class Patch:
@@ -57,19 +59,15 @@ class Edits:
         return self.stamps.now
 
     def draw(self, start, end, size, value):
-        """Draw a straight line of the round brush; returns the Patch made, or None if nothing
-        changed.  start, end: pixels (y, x), which may lie outside the image; value: an edit code.
+        """Draw a straight line of the round brush; returns the patches made, in order.
+
+        start, end: pixels (y, x), which may lie outside the image; value: an edit code.
         """
-        shape, corner = brush(size), (size - 1) // 2
-        dots = line(start, end) - corner
-        low = np.maximum(dots.min(0), 0)
-        high = np.minimum(dots.max(0) + size, self.shape)
-        if (low >= high).any():
-            return None
-        drawn = np.zeros(high - low, bool)
-        for y, x in dots - low:
-            _stamp(drawn, shape, y, x)
-        return self._change(int(low[0]), int(low[1]), drawn, value)
+        corners = line(start, end) - (size - 1) // 2
+        corners = corners[((corners > -size) & (corners < self.shape)).all(1)]
+        pieces = (corners[first : first + PIECE] for first in range(0, len(corners), PIECE))
+        made = [self._dab(piece, brush(size), value) for piece in pieces]
+        return tuple(patch for patch in made if patch is not None)
 
     def cleared(self):
         """The patches that take back every edit, already applied."""
@@ -93,6 +91,15 @@ class Edits:
         self.deleted += deleted - lost_deleted
         held[:] = values
         self.stamps.touch((y, x, y + height, x + width))
+
+    def _dab(self, corners, shape, value):
+        """Draw `shape` at each of the (n, 2) corners, all of which let it touch the image."""
+        low = np.maximum(corners.min(0), 0)
+        high = np.minimum(corners.max(0) + len(shape), self.shape)
+        drawn = np.zeros(high - low, bool)
+        for y, x in corners - low:
+            _stamp(drawn, shape, y, x)
+        return self._change(int(low[0]), int(low[1]), drawn, value)
 
     def _change(self, y, x, drawn, value):
         self._own()

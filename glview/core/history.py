@@ -65,6 +65,11 @@ class History:
         self.done.append(step)
         self.undone.clear()
 
+    def amend(self, step):
+        """Put `step`, which is the last one and more, in the place of the last one."""
+        self.done[-1] = step
+        self.undone.clear()
+
     def undo(self, document):
         """Take back the last step; False if there is none."""
         if not self.done:

@@ -51,7 +51,7 @@ class Image:
         Values beyond float32's range become infinite.
         """
         box = self.read(self.plane, y0, y1, x0, x1)
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):  # a signalling NaN is "invalid"
             return np.ascontiguousarray(box, np.float32)
 
 

@@ -51,9 +51,12 @@ class Stamps:
             self._levels.append(np.zeros((-(-height // SIZE), -(-width // SIZE)), np.int64))
 
     def touch(self, box):
-        """Something changed inside `box` (y0, x0, y1, x1), image pixels."""
+        """Something changed inside `box` (y0, x0, y1, x1), image pixels, cut at the edges."""
         self.now += 1
-        y0, x0, y1, x1 = max(0, box[0]), max(0, box[1]), box[2], box[3]
+        y0, x0 = max(0, box[0]), max(0, box[1])
+        y1, x1 = min(box[2], self.shape[0]), min(box[3], self.shape[1])
+        if y0 >= y1 or x0 >= x1:
+            return
         for level, grid in enumerate(self._levels):
             cell = SIZE << level
             grid[y0 // cell : -(-y1 // cell), x0 // cell : -(-x1 // cell)] = self.now

@@ -127,14 +127,20 @@ class Whole:
         self.source, self.hdu, self.physical = source, hdu, physical
         self.height = math.prod(hdu.naxis[1:2])
         self.lock = threading.Lock()
-        self.raster = None
+        self.raster = self.failure = None
 
     def read(self, plane, y0, y1, x0, x1):
         """The box as a new array of the physical type. Raises FitsError."""
         with self.lock:
+            if self.failure is not None:
+                raise FitsError(self.failure)
             if self.raster is None:
                 self.source.check()
-                self.raster = self._unpack()
+                try:
+                    self.raster = self._unpack()
+                except FitsError as error:
+                    self.failure = str(error)  # or every tile would start a process
+                    raise
         return self.raster.planes(self.height)(plane, y0, y1, x0, x1)
 
     def _unpack(self):
@@ -155,7 +161,8 @@ class Whole:
         wrong = f"{self.source.name}: HDU {self.hdu.index} cannot be unpacked"
         keywords = {"pass_fds": (self.source.fd, target), "stdin": subprocess.DEVNULL}
         try:
-            done = subprocess.run(command, capture_output=True, timeout=seconds, **keywords)
+            with self.source.position:
+                done = subprocess.run(command, capture_output=True, timeout=seconds, **keywords)
         except subprocess.TimeoutExpired as error:
             raise FitsError(f"{wrong} in {seconds} seconds") from error
         if done.returncode < 0:

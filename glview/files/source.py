@@ -7,6 +7,7 @@ with SIGBUS, whereas a read that comes back short is an error that can be told.
 import io
 import os
 import stat
+import threading
 import weakref
 
 from glview.files import ReadError, shown_name
@@ -34,6 +35,7 @@ class Source:
         self._close = weakref.finalize(self, os.close, fd)
         self.fd, self.path, self.packed, self.notes = fd, path, packed, tuple(notes)
         self.name = shown_name(path)
+        self.position = threading.Lock()  # for who moves the descriptor's own position
         self.stamp = stamp_of(os.fstat(fd))
         self.size = self.stamp[1]
 

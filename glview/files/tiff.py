@@ -24,6 +24,8 @@ def read(source, ext=None):
         series = list(enumerate(tif.series))
     except Exception as error:  # a damaged directory raises anything
         raise ReadError(f"{source.name} is a damaged TIFF: {error}") from error
+    if not series:
+        raise ReadError(f"{source.name} is a damaged TIFF: it holds no picture")
     if ext is not None:
         series = [one for one in series if str(one[0]) == str(ext).strip()]
     if not series:

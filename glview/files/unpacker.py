@@ -17,6 +17,7 @@ BAND = 16 << 20
 
 def unpack(source, index, dtype, target):
     """Write the image of HDU `index` to the descriptor `target`, row by row, as `dtype`."""
+    os.lseek(source, 0, os.SEEK_SET)
     with os.fdopen(source, "rb") as file, fits.open(file, memmap=False) as hdus:
         section = hdus[index].section
         *planes, height, width = (1, *section.shape)

@@ -1,5 +1,6 @@
 """The pictures of the panes: regions coloured by the document's settings."""
 
+import math
 from dataclasses import dataclass
 
 import moderngl
@@ -93,11 +94,30 @@ def place(window, region):
     return {"origin": origin, "stride": stride, "extent": tuple(map(float, region.extent))}
 
 
-class Pane:
-    """One pane's picture on the GPU.  size: (height, width) in screen pixels."""
+def _on_screen(where):
+    """The place of a picture that was shrunk to screen pixels: cells are screen pixels."""
+    (x0, y0), (dx, dy), (left, low, right, high) = where["origin"], where["stride"], where["extent"]
+    xs = sorted(((left - x0) / dx, (right - x0) / dx))
+    ys = sorted(((low - y0) / dy, (high - y0) / dy))
+    # Every screen pixel that the image touches: its last row may fill less than half of one.
+    first = [float(math.floor(side[0] + 1e-3)) for side in (xs, ys)]
+    last = [float(math.ceil(side[1] - 1e-3)) for side in (xs, ys)]
+    return {"origin": (0.0, 0.0), "stride": (1.0, 1.0), "extent": (*first, *last)}
 
-    def __init__(self, ctx):
+
+class Pane:
+    """One pane's picture on the GPU.  size: (height, width) in screen pixels.
+
+    Where cells are smaller than screen pixels they are joined first, in buffers of their own: a
+    change of stretch or colour then costs one look-up a pixel, at any zoom.
+    """
+
+    def __init__(self, ctx, shrink):
         self.buffer = textures.Buffer(ctx, 4, "f1")
+        self._shrink = shrink
+        self._shrunk = {"values": textures.Buffer(ctx), "confidence": textures.Buffer(ctx),
+                        "state": textures.Buffer(ctx, 1, "f1")}
+        self._keys = {}
 
     @property
     def texture(self):
@@ -108,6 +128,39 @@ class Pane:
         self.buffer.resize(size[1], size[0])
         self.buffer.use(*PALETTE.background, 1.0)
 
+    def cells(self, window, region, sources):
+        """What to draw the pane from: (textures by name, place).
+
+        sources: name ("values", "confidence", "state") -> (version, texture) of the region.
+        """
+        where = place(window, region)
+        if window.zoom * (1 << region.level) >= 1.0:
+            return {name: texture for name, (_, texture) in sources.items()}, where
+        for name, (version, texture) in sources.items():
+            key = (version, window, region)
+            if self._keys.get(name) != key:
+                self._keys[name] = key
+                buffer = self._shrunk[name]
+                buffer.resize(window.size[1], window.size[0])
+                buffer.use()
+                self._shrink.draw(name, texture, where)
+        return {name: self._shrunk[name].texture for name in sources}, _on_screen(where)
+
     def pixels(self):
         """(height, width, 3) uint8, top row first."""
         return np.ascontiguousarray(self.buffer.read()[::-1, :, :3])
+
+
+class Shrink:
+    """The programs that join the cells under a screen pixel, one for each kind of cell."""
+
+    def __init__(self, ctx):
+        self._programs = {name: ctx.vertex_array(build(ctx, fragment), []) for name, fragment in (
+            ("values", "shrinkmean.frag"), ("confidence", "shrinkmax.frag"),
+            ("state", "shrinkmask.frag"))}
+
+    def draw(self, name, texture, where):
+        """Join the cells of `texture` into the bound target."""
+        texture.use(0)
+        assign(self._programs[name].program, values=0, state=0, **where)
+        self._programs[name].render(moderngl.TRIANGLES, vertices=3)

@@ -40,60 +40,36 @@ class Region:
                 min(self.shape[0], self.box[2]) - y0)
 
 
-def region_for(document, windows):
-    """The smallest Region that all panes need, with the margin that dilation needs."""
-    shape = document.image.shape
-    level = min(level_for(windows[0].zoom), tiles.levels(shape) - 1)
-    factor = 1 << level
-    boxes = np.array([window.box for window in windows]) / factor
+def region_for(document, windows, most):
+    """The smallest Region that all panes need; of a coarser level if it had more than `most` tiles.
+    """
+    top = tiles.levels(document.image.shape) - 1
+    level = min(level_for(windows[0].zoom), top)
+    while True:
+        region = _at_level(document, windows, level)
+        if level == top or len(tiles.visible(region.shape, 0, region.box)) <= most:
+            return region
+        level += 1
+
+
+def _at_level(document, windows, level):
+    """What the panes need of a level, with the margin that dilation needs."""
+    boxes = np.array([window.box for window in windows]) / (1 << level)
     margin = 1 + (document.mask.dilation if level == 0 else 0)
     low = np.floor(boxes[:, :2].min(0)).astype(int) - margin
     high = np.ceil(boxes[:, 2:].max(0)).astype(int) + margin
-    bounds = tiles.level_shape(shape, level)
+    bounds = tiles.level_shape(document.image.shape, level)
     low = np.clip(low, 0, np.array(bounds) - 1)
     high = np.clip(high, low + 1, bounds)
     return Region(level, (*low.tolist(), *high.tolist()), bounds)
 
 
-class Tiles:
-    """The tiles and previews on the GPU, shared by everything that draws documents.
-
-    count: how many tiles of each kind may stay there (1 MiB each).
-    """
-
-    def __init__(self, ctx, count=192):
-        self.ctx = ctx
-        side = tiles.SIZE
-        self.stores = {
-            "image": textures.TileStore(ctx, side, count),
-            "confidence": textures.TileStore(ctx, side, count),
-            "edits": textures.TileStore(ctx, side, count, "f1"),
-        }
-        self._previews = {}
-
-    def put(self, key, stamp, array):
-        """A wish came true; key: (owner, kind, ...)."""
-        self.stores[key[1]].put(key, array, stamp)
-
-    def preview(self, document):
-        """The document's preview as a texture of one layer."""
-        owner, preview = id(document), document.preview[0]
-        held = self._previews.get(owner)
-        if held is None or held[0] is not preview:
-            if held is not None:
-                held[1].release()
-            made = textures.layers(self.ctx, preview.shape[::-1], 1)
-            textures.write(made, preview, layer=0)
-            held = self._previews[owner] = (preview, made)
-        return held[1]
-
-    def forget(self, document):
-        """Free what belongs to a document that was closed."""
-        for store in self.stores.values():
-            store.forget(id(document))
-        held = self._previews.pop(id(document), None)
-        if held is not None:
-            held[1].release()
+def _newest_around(stamps, level, ty, tx):
+    """The newest stamp of a tile and its neighbours, from which dilation reaches into it."""
+    rows, columns = (-(-n // tiles.SIZE) for n in tiles.level_shape(stamps.shape, level))
+    return max(stamps.at(level, y, x)
+               for y in range(max(0, ty - 1), min(rows, ty + 2))
+               for x in range(max(0, tx - 1), min(columns, tx + 2)))
 
 
 class Regions:
@@ -112,18 +88,18 @@ class Regions:
         self._state = ctx.vertex_array(build(ctx, "state.frag"), [])
         self._keys = {}
         self.wishes = {}
-        self.version = 0
+        self.versions = dict.fromkeys(("image", "confidence", "edits", "reach", "state"), 0)
         self.sharp = True
 
     def draw(self, document, windows):
         """Bring the buffers up to date for the panes; returns the Region they hold.
 
-        `version` grows when any buffer changed.
+        `versions` counts how often each buffer was drawn.
         Afterwards `wishes` holds what is missing: (kind, owner, level, ty, tx), stamp -> a callable
         for a worker; `sharp` is False while a stand-in is drawn for something.
         """
         self.wishes, self.sharp = {}, True
-        region = region_for(document, windows)
+        region = region_for(document, windows, self._held.most)
         owner = id(document)
         self._draw_image(document, region, owner)
         self._draw_confidence(document, region, owner)
@@ -141,7 +117,7 @@ class Regions:
         if self._keys.get("image") == key:
             return
         self._keys["image"] = key
-        self._start(self.image, region, (np.nan,))
+        self._start("image", region, (np.nan,))
         rows = []
         if not self.sharp or not found:
             rows.append((self._held.preview(document), self._preview_row(document, region)))
@@ -158,11 +134,10 @@ class Regions:
         return maker
 
     def _preview_row(self, document, region):
-        preview, step = document.preview
-        scale = step / (1 << region.level)
-        height, width = preview.shape
-        y0, x0 = region.box[:2]
-        return -x0, -y0, width * scale, height * scale, 0, 0, width, height, 0
+        """The whole image; at its far edges the preview's last row and column go on."""
+        scale = document.preview[1] / (1 << region.level)
+        (y0, x0), (height, width) = region.box[:2], region.shape
+        return -x0, -y0, width, height, 0, 0, width / scale, height / scale, 0
 
     # confidence, edits, state
 
@@ -174,8 +149,11 @@ class Regions:
             grown = (settings.dilation, settings.shape) if region.level else ()
 
             def stamp(level, ty, tx):
-                known = detection.stamps.at(level, ty, tx)
-                return (known, edits.stamps.at(level, ty, tx), grown) if level else known
+                if level == 0:
+                    return detection.stamps.at(level, ty, tx)
+                newest = _newest_around if settings.dilation else tiles.Stamps.at
+                return (newest(detection.stamps, level, ty, tx), edits.stamps.at(level, ty, tx),
+                        grown)
 
             def maker(level, ty, tx):
                 box = tiles.tile_box(document.image.shape, level, ty, tx)
@@ -189,7 +167,7 @@ class Regions:
         key = (owner, region, found)
         if self._keys.get("confidence") != key:
             self._keys["confidence"] = key
-            self._start(self.confidence, region, (NOTHING_KNOWN,))
+            self._start("confidence", region, (NOTHING_KNOWN,))
             self._paste(region, [], self.stores["confidence"], found)
 
     def _draw_edits(self, document, region, owner):
@@ -204,7 +182,7 @@ class Regions:
         key = (owner, region, found)
         if self._keys.get("edits") != key:
             self._keys["edits"] = key
-            self._start(self.edits, region, (0.0,))
+            self._start("edits", region, (0.0,))
             self._paste(region, [], self.stores["edits"], found)
 
     def _draw_state(self, document, region, owner):
@@ -218,10 +196,10 @@ class Regions:
         shared = {"threshold": float(np.float32(settings.threshold)), "radius": radius,
                   "size": region.size, "confidence": 0, "reach": 1, "edits": 2}
         self.confidence.texture.use(0)
-        self._start(self.reach, region, ())
+        self._start("reach", region, ())
         assign(self._reach.program, **shared)
         self._reach.render(moderngl.TRIANGLES, vertices=3)
-        self._start(self.state, region, ())
+        self._start("state", region, ())
         self.reach.texture.use(1)
         self.edits.texture.use(2)
         assign(self._state.program, **shared,
@@ -262,8 +240,10 @@ class Regions:
                 return {key: (key, level + up, ty >> up, tx >> up, store.stamp(key))}
         return {}
 
-    def _start(self, buffer, region, clear):
-        self.version += 1
+    def _start(self, name, region, clear):
+        """Bind a buffer, large enough for the region; cleared with the values `clear`, if any."""
+        buffer = getattr(self, name)
+        self.versions[name] += 1
         width, height = region.size
         buffer.resize(-(-width // GRAIN) * GRAIN, -(-height // GRAIN) * GRAIN)
         buffer.use(*clear)

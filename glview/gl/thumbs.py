@@ -48,8 +48,12 @@ class Thumbnails:
         """The picture of `key`, if it is here, is wanted in this frame."""
         self._wanted.append(key)
 
-    def put(self, key, stamp, values, state, cells):
-        """Keep a cut-out; cells: how many of its cells, centred, the picture shows."""
+    def put(self, key, stamp, cells, shown, inside):
+        """Keep a cut-out.
+
+        cells: its (values, state), see `core.cutout`; shown: how many of its cells, centred, the
+        picture shows; inside: (y0, x0, y1, x1) cells that lie on the image.
+        """
         found = self._slots.pop(key, None)
         if found is not None:
             slot = found[0]
@@ -58,9 +62,9 @@ class Thumbnails:
         else:
             slot = self._slots.pop(next(iter(self._slots)))[0]
         x, y = slot % ACROSS * cutout.SIDE, slot // ACROSS * cutout.SIDE
-        textures.write(self.values, values, x, y)
-        textures.write(self.state, state, x, y)
-        self._slots[key] = (slot, cells, stamp)
+        textures.write(self.values, cells[0], x, y)
+        textures.write(self.state, cells[1], x, y)
+        self._slots[key] = (slot, shown, stamp, inside)
         self._drawn.pop(slot, None)
 
     def corners(self, key):
@@ -80,18 +84,18 @@ class Thumbnails:
             return
         self.picture.use()
         for key in stale:
-            slot, cells = self._slots[key][:2]
+            slot, shown, _, inside = self._slots[key]
             x, y = slot % ACROSS, slot // ACROSS
             self.picture.target.viewport = (x * PIXELS, y * PIXELS, PIXELS, PIXELS)
             painter.image(document, overlay, self.values, self.state,
-                          self._place(x, y, cells, document.image.y_up))
+                          self._place(x, y, shown, inside, document.image.y_up))
             self._drawn[slot] = look
 
     @staticmethod
-    def _place(x, y, cells, y_up):
+    def _place(x, y, shown, inside, y_up):
         left, low = x * cutout.SIDE, y * cutout.SIDE
-        extent = (left, low, left + cutout.SIDE, low + cutout.SIDE)
-        step, skipped = cells / PIXELS, (cutout.SIDE - cells) / 2
+        extent = (left + inside[1], low + inside[0], left + inside[3], low + inside[2])
+        step, skipped = shown / PIXELS, (cutout.SIDE - shown) / 2
         x0 = left + skipped - x * PIXELS * step
         if y_up:
             origin, stride = (x0, low + skipped - y * PIXELS * step), (step, step)

@@ -4,34 +4,47 @@ from glview.core.history import Stroke
 
 
 class Pencil:
-    """A stroke under way, and where the last one ended (for straight lines with Shift)."""
+    """A stroke under way, and where the last one ended (for straight lines with Shift).
+
+    The step is in the history from its first pixel on and grows with the drag, so that an undo or a
+    save in the middle of a drag finds there what is on the screen.
+    """
 
     def __init__(self):
-        self._patches, self._at, self._value = [], None, 0
+        self._document = self._at = self._step = None
+        self._value = 0
         self.active = False
 
     def press(self, document, pixel, size, value, straight=False):
         """Start at `pixel` (y, x) with a brush of `size` and an edit code.
 
-        straight: draw a line from where the last stroke ended.
+        straight: draw a line from where the last stroke in this document ended.
         """
-        start = self._at if straight and self._at is not None else pixel
-        self._patches, self._value, self.active = [], value, True
-        self._draw(document, start, pixel, size)
+        joined = straight and document is self._document
+        start = self._at if joined else pixel
+        self._document, self._step, self._value, self.active = document, None, value, True
+        self._draw(start, pixel, size)
 
     def drag(self, document, pixel, size):
-        """Go on to `pixel`."""
-        if self.active and pixel != self._at:
-            self._draw(document, self._at, pixel, size)
+        """Go on to `pixel`; a stroke ends where the user leaves its document."""
+        if document is not self._document:
+            self.release(document)
+        elif self.active and pixel != self._at:
+            self._draw(self._at, pixel, size)
 
     def release(self, document):
-        """End the stroke; it becomes one step, unless it changed nothing."""
-        if self.active and self._patches:
-            document.history.record(Stroke(tuple(self._patches)))
-        self._patches, self.active = [], False
+        """End the stroke; what it drew is a step of its document's history already."""
+        self._step, self.active = None, False
 
-    def _draw(self, document, start, end, size):
-        patch = document.edits.draw(start, end, size, self._value)
-        if patch is not None:
-            self._patches.append(patch)
+    def _draw(self, start, end, size):
+        patches = self._document.edits.draw(start, end, size, self._value)
         self._at = end
+        if not patches:
+            return
+        history = self._document.history
+        if self._step is not None and history.last is self._step:
+            self._step = Stroke((*self._step.patches, *patches))
+            history.amend(self._step)
+        else:
+            self._step = Stroke(patches)
+            history.record(self._step)

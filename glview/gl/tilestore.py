@@ -1,0 +1,105 @@
+"""Tiles that stay on the GPU until others need the room."""
+
+from glview.core import tiles
+from glview.gl import textures
+
+
+class TileStore:
+    """Square tiles in the layers of texture arrays; the least recently used goes first.
+
+    A key holds one tile; its stamp tells whether the content is the present one, and an old content
+    stays drawable until the new one is put.  Arrays of PAGE layers are made when they are needed,
+    for a driver may take the memory of all layers at once.  A slot is a layer of a page.
+    """
+
+    PAGE = 16
+
+    def __init__(self, ctx, side, count, dtype="f4"):
+        self.ctx, self.side, self.count, self.dtype = ctx, side, count, dtype
+        self.pages = []
+        self._free = []
+        self._held = {}
+
+    def slot(self, key):
+        """(page, layer) that holds `key`, or None; it counts as used now."""
+        found = self._held.pop(key, None)
+        if found is None:
+            return None
+        self._held[key] = found
+        return divmod(found[0], self.PAGE)
+
+    def stamp(self, key):
+        """The stamp that `key` was put with, or None."""
+        found = self._held.get(key)
+        return None if found is None else found[1]
+
+    def put(self, key, array, stamp):
+        """Keep an (h, w) array of at most side x side; the oldest tile makes room if needed."""
+        found = self._held.pop(key, None)
+        slot = self._room() if found is None else found[0]
+        page, layer = divmod(slot, self.PAGE)
+        textures.write(self.pages[page], array, layer=layer)
+        self._held[key] = (slot, stamp)
+
+    def forget(self, owner):
+        """Drop the tiles whose key starts with `owner`."""
+        for key in [key for key in self._held if key[0] == owner]:
+            self._free.append(self._held.pop(key)[0])
+
+    def release(self):
+        """Free the textures; the store is empty afterwards and can be used again."""
+        for page in self.pages:
+            page.release()
+        self.pages, self._free, self._held = [], [], {}
+
+    def _room(self):
+        if not self._free and len(self.pages) * self.PAGE < self.count:
+            first = len(self.pages) * self.PAGE
+            size = min(self.PAGE, self.count - first)
+            self.pages.append(textures.layers(self.ctx, (self.side, self.side), size, self.dtype))
+            self._free = list(range(first, first + size))[::-1]
+        if self._free:
+            return self._free.pop()
+        return self._held.pop(next(iter(self._held)))[0]
+
+
+class Tiles:
+    """The tiles and previews on the GPU, shared by everything that draws documents.
+
+    count: how many tiles of each kind may stay there (1 MiB each); most: how many of them one
+    region may use, so that another one does not push them out again.
+    """
+
+    def __init__(self, ctx, count=192):
+        self.ctx, self.most = ctx, count - count // 8
+        side = tiles.SIZE
+        self.stores = {
+            "image": TileStore(ctx, side, count),
+            "confidence": TileStore(ctx, side, count),
+            "edits": TileStore(ctx, side, count, "f1"),
+        }
+        self._previews = {}
+
+    def put(self, key, stamp, array):
+        """A wish came true; key: (owner, kind, ...)."""
+        self.stores[key[1]].put(key, array, stamp)
+
+    def preview(self, document):
+        """The document's preview as a texture of one layer."""
+        owner, preview = id(document), document.preview[0]
+        held = self._previews.get(owner)
+        if held is None or held[0] is not preview:
+            if held is not None:
+                held[1].release()
+            made = textures.layers(self.ctx, preview.shape[::-1], 1)
+            textures.write(made, preview, layer=0)
+            held = self._previews[owner] = (preview, made)
+        return held[1]
+
+    def forget(self, document):
+        """Free what belongs to a document that was closed."""
+        for store in self.stores.values():
+            store.forget(id(document))
+        held = self._previews.pop(id(document), None)
+        if held is not None:
+            held[1].release()

@@ -1,0 +1,217 @@
+"""A user for the tests: a mouse, a keyboard and eyes in front of a window that has no screen.
+
+The program is the real one (`app.Desk` on `gl.context.Offscreen`); the robot only feeds Dear ImGui
+the events that a window system would send, one frame after another, and looks at the pixels.
+"""
+
+import time
+
+import numpy as np
+from imgui_bundle import imgui
+
+from glview import library
+from glview.app import Desk
+from glview.core.view import window
+from glview.gl.context import Offscreen
+from glview.settings import Settings
+from glview.ui import keys
+from glview.workspace import Workspace
+
+SIZE = (1200, 800)
+LEFT, RIGHT, MIDDLE = 0, 1, 2
+KEYS_OF = {"Ctrl": imgui.Key.left_ctrl, "Shift": imgui.Key.left_shift, "Alt": imgui.Key.left_alt}
+
+
+class Robot:
+    """Opens `pictures` (arrays or paths) and sits down in front of the first one.
+
+    ready: wait until everything of the first picture is known and drawn.
+    """
+
+    def __init__(self, *pictures, size=SIZE, ready=True, **state):
+        entries = [library.entry_of_array(one) if isinstance(one, np.ndarray)
+                   else library.entry_for(one) for one in pictures]
+        settings = Settings()
+        self.platform = Offscreen(size)
+        self.io = imgui.get_io()
+        self.workspace = Workspace(entries, **state)
+        self.desk = Desk(self.platform, self.workspace, settings)
+        self.mouse = (0, 0)
+        if entries and entries[0].document is not None:
+            self.desk.library.finish_opening(entries[0].document)
+        elif entries:
+            self.desk.library.show(0)
+        if ready:
+            self.settle()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *failure):
+        self.desk.close()
+
+    @property
+    def document(self):
+        return self.workspace.document
+
+    @property
+    def view(self):
+        return self.workspace.view
+
+    @property
+    def places(self):
+        return self.desk.screen.places
+
+    # time passes
+
+    def frame(self, count=1):
+        """Draw `count` frames."""
+        for _ in range(count):
+            self.desk.frame()
+
+    def settle(self, seconds=60.0):
+        """Draw frames until everything is loaded, counted, saved and shown."""
+        assert self.desk.settle(seconds), f"still busy: {self.desk.jobs.busy}"
+
+    def until(self, true, seconds=60.0):
+        """Draw frames until `true()`; fails when that takes too long."""
+        end = time.monotonic() + seconds
+        while not true():
+            assert time.monotonic() < end, "it did not happen in time"
+            self.frame()
+            time.sleep(0.002)
+
+    # where things are
+
+    def at(self, place, across=0.5, down=0.5):
+        """A point of the window: itself, or a share of the way across and down a named item."""
+        if not isinstance(place, str):
+            return place
+        assert place in self.places, f"{place} is not on screen: {sorted(self.places)}"
+        x, y, width, height = self.places[place]
+        return x + across * width, y + down * height
+
+    def seen(self, pane="image"):
+        """The Window (core.view) that a pane shows now."""
+        width, height = self.places[pane][2:]
+        return window(self.view, (round(height), round(width)), self.document.image.y_up)
+
+    def of_pixel(self, y, x, pane="image"):
+        """The point of the window where the middle of an image pixel is drawn in a pane."""
+        py, px = self.seen(pane).to_pane(y + 0.5, x + 0.5)
+        return self.places[pane][0] + px, self.places[pane][1] + py
+
+    # the mouse
+
+    def move(self, place, across=0.5, down=0.5):
+        """Move the mouse there."""
+        self.mouse = self.at(place, across, down)
+        self.io.add_mouse_pos_event(*self.mouse)
+        self.frame()
+
+    def press(self, button=LEFT):
+        """Push a button down and hold it."""
+        self.io.add_mouse_button_event(button, True)
+        self.frame()
+
+    def release(self, button=LEFT):
+        """Let a button go."""
+        self.io.add_mouse_button_event(button, False)
+        self.frame()
+
+    def click(self, place, across=0.5, down=0.5, button=LEFT):
+        """Move there and click; then wait longer than a double click takes."""
+        self.move(place, across, down)
+        self.frame()
+        self.press(button)
+        self.release(button)
+        self.frame(20)
+
+    def drag(self, start, end, button=LEFT, steps=4, look=lambda: None):
+        """Drag from one point to another; `look()` is called after every frame of it."""
+        self.move(start)
+        self.frame()
+        self.press(button)
+        (x0, y0), (x1, y1) = self.at(start), self.at(end)
+        for step in range(1, steps + 1):
+            self.move((x0 + (x1 - x0) * step / steps, y0 + (y1 - y0) * step / steps))
+            look()
+        self.release(button)
+        look()
+        self.frame()
+
+    def wheel(self, notches, place=None):
+        """Turn the wheel, upwards if positive, over a place."""
+        if place is not None:
+            self.move(place)
+        self.io.add_mouse_wheel_event(0, notches)
+        self.frame()
+
+    # the keyboard
+
+    def hold(self, name, down=True):
+        """Push a key down, or let it go; modifiers go by their own names."""
+        if name in KEYS_OF:
+            self.io.add_key_event(keys.MODIFIERS[name], down)
+            self.io.add_key_event(KEYS_OF[name], down)
+        else:
+            self.io.add_key_event(keys.parse(name)[0], down)
+        self.frame()
+
+    def key(self, name, times=1):
+        """Type a key by the name that `ui.actions` gives it, such as "Ctrl+Shift+Z"."""
+        *modifiers, last = name.split("+") if len(name) > 1 else [name]
+        for modifier in modifiers:
+            self.hold(modifier)
+        for _ in range(times):
+            self.hold(last)
+            self.hold(last, False)
+        for modifier in reversed(modifiers):
+            self.hold(modifier, False)
+
+    def type(self, text):
+        """Type letters into the field that has the focus."""
+        for letter in text:
+            self.io.add_input_character(ord(letter))
+            self.frame()
+
+    def write(self, place, text):
+        """Put `text` in the place of what a field holds, and press Return."""
+        self.click(place, across=0.3)
+        self.key("Ctrl+A")
+        self.type(text)
+        self.key("Enter")
+        self.frame(2)
+
+    def choose(self, label, key):
+        """Choose a line of a drop-down list by its key."""
+        self.click(label, across=0.2)
+        self.click(f"{label}:{key}", across=0.2)
+
+    # the eyes
+
+    def picture(self):
+        """The whole window as it was drawn last: (height, width, 3) uint8, top row first."""
+        width, height = self.platform.size
+        data = self.platform.target.read(components=3, alignment=1)
+        return np.frombuffer(data, np.uint8).reshape(height, width, 3)[::-1]
+
+    def pane(self, name="image"):
+        """The pixels of the window where a pane, or another named item, is."""
+        return self.part(name)
+
+    def part(self, name):
+        """The pixels of the window where a named item is."""
+        x, y, width, height = (round(edge) for edge in self.places[name])
+        return self.picture()[y : y + height, x : x + width]
+
+    def colour_of(self, y, x, pane="image"):
+        """RGB drawn in the middle of an image pixel, as int."""
+        px, py = self.of_pixel(y, x, pane)
+        return self.picture()[int(py), int(px)].astype(int)
+
+    def save_picture(self, path):
+        """Write what is seen as a PNG, for the developer."""
+        from PIL import Image
+
+        Image.fromarray(np.ascontiguousarray(self.picture())).save(path)

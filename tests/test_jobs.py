@@ -1,0 +1,222 @@
+"""Work off the main thread: what comes back, what is dropped, and that nothing vanishes."""
+
+import threading
+import time
+
+import pytest
+
+from glview.core.cancel import Cancelled
+from glview.jobs import Feed, Jobs
+
+PATIENCE = 5.0
+
+
+class Log:
+    """What `done` and `failed` were told, and how often the loop was woken."""
+
+    def __init__(self):
+        self.done, self.failed, self.woken = [], [], threading.Semaphore(0)
+
+    def wake(self):
+        self.woken.release()
+
+    def wait(self, times=1):
+        for _ in range(times):
+            assert self.woken.acquire(timeout=PATIENCE)
+
+
+@pytest.fixture
+def log():
+    return Log()
+
+
+@pytest.fixture
+def jobs(log):
+    made = Jobs(log.wake)
+    yield made
+    made.close()
+
+
+def wait_for(condition):
+    until = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < until, "it never happened"
+        time.sleep(0.001)
+
+
+def test_a_result_is_handed_over_in_collect_and_on_its_thread(jobs, log):
+    threads = []
+    jobs.start("a", lambda cancelled: threading.get_ident(),
+               lambda result: threads.extend([result, threading.get_ident()]), log.failed.append)
+    assert jobs.busy == ("a",)
+    log.wait()
+    assert not threads
+    jobs.collect()
+    assert threads[1] == threading.get_ident() != threads[0]
+    assert jobs.busy == () and not log.failed
+
+
+def test_an_error_reaches_failed(jobs, log):
+    jobs.start("a", lambda cancelled: 1 / 0, log.done.append, log.failed.append)
+    log.wait()
+    jobs.collect()
+    assert [type(error) for error in log.failed] == [ZeroDivisionError]
+    assert not log.done and not jobs.busy
+
+
+def test_a_newer_job_of_a_name_makes_the_older_worthless(jobs, log):
+    go, told = threading.Event(), []
+
+    def old(cancelled):
+        told.append(cancelled())
+        assert go.wait(PATIENCE)
+        told.append(cancelled())
+        return "old"
+
+    jobs.start("a", old, log.done.append, log.failed.append)
+    wait_for(lambda: told)
+    jobs.start("a", lambda cancelled: "new", log.done.append, log.failed.append)
+    jobs.start("b", lambda cancelled: "other", log.done.append, log.failed.append)
+    go.set()
+    log.wait(3)
+    jobs.collect()
+    assert told == [False, True]
+    assert sorted(log.done) == ["new", "other"] and not log.failed
+
+
+def test_a_result_that_is_ready_is_dropped_if_a_newer_job_started(jobs, log):
+    jobs.start("a", lambda cancelled: "old", log.done.append, log.failed.append)
+    log.wait()
+    jobs.start("a", lambda cancelled: "new", log.done.append, log.failed.append)
+    log.wait()
+    jobs.collect()
+    assert log.done == ["new"]
+
+
+@pytest.mark.parametrize("ending", ["result", "error", "cancelled"])
+def test_nothing_comes_after_cancel(jobs, log, ending):
+    go = threading.Event()
+
+    def work(cancelled):
+        assert go.wait(PATIENCE)
+        assert cancelled()
+        if ending == "cancelled":
+            raise Cancelled
+        return 1 / (ending == "result")
+
+    jobs.start("a", work, log.done.append, log.failed.append)
+    jobs.cancel("a")
+    jobs.cancel("never started")
+    assert not jobs.busy
+    go.set()
+    jobs.start("b", lambda cancelled: "b", log.done.append, log.failed.append)
+    wait_for(lambda: jobs.collect() or log.done)
+    assert log.done == ["b"] and not log.failed
+
+
+def test_a_job_cancelled_before_it_began_never_runs(log):
+    jobs, go, ran = Jobs(log.wake, workers=1), threading.Event(), []
+    jobs.start("first", lambda cancelled: go.wait(PATIENCE), log.done.append, log.failed.append)
+    jobs.start("second", lambda cancelled: ran.append(1), log.done.append, log.failed.append)
+    jobs.cancel("second")
+    go.set()
+    log.wait()
+    jobs.close()
+    assert not ran
+
+
+def test_a_done_may_start_the_next_job_of_its_name(jobs, log):
+    def again(result):
+        log.done.append(result)
+        if result < 3:
+            jobs.start("a", lambda cancelled: result + 1, again, log.failed.append)
+
+    jobs.start("a", lambda cancelled: 1, again, log.failed.append)
+    wait_for(lambda: jobs.collect() or len(log.done) == 3)
+    assert log.done == [1, 2, 3]
+
+
+def test_closing_tells_the_work_and_waits_for_it(log):
+    jobs, ended = Jobs(log.wake), []
+
+    def work(cancelled):
+        while not cancelled():
+            time.sleep(0.001)
+        ended.append(1)
+
+    jobs.start("a", work, log.done.append, log.failed.append)
+    time.sleep(0.01)
+    jobs.close()
+    jobs.collect()
+    assert not log.done and not jobs.busy
+    assert len(ended) <= 1
+
+
+def take_all(feed, log, count):
+    log.wait(count)
+    return [feed.take() for _ in range(count)]
+
+
+@pytest.fixture
+def feed(log):
+    made = Feed(log.wake, workers=1)
+    yield made
+    made.close()
+
+
+def test_wishes_are_made_in_their_order(feed, log):
+    assert feed.take() is None
+    feed.wish({n: lambda n=n: n * n for n in (5, 3, 9, 1)})
+    assert take_all(feed, log, 4) == [(n, n * n, None) for n in (5, 3, 9, 1)]
+    assert feed.pending == 0
+
+
+def test_wishes_of_an_older_frame_are_dropped(feed, log):
+    go, began = threading.Event(), threading.Event()
+
+    def slow():
+        began.set()
+        assert go.wait(PATIENCE)
+        return "slow"
+
+    feed.wish({"slow": slow, "dropped": lambda: "dropped"})
+    assert began.wait(PATIENCE)
+    feed.wish({"slow": slow, "new": lambda: "new"})
+    assert feed.pending == 2
+    go.set()
+    assert take_all(feed, log, 2) == [("slow", "slow", None), ("new", "new", None)]
+    assert feed.take() is None and feed.pending == 0
+
+
+def test_what_is_ready_counts_once_until_it_is_taken(feed, log):
+    feed.wish({"a": lambda: 1})
+    log.wait()
+    assert feed.pending == 1
+    feed.wish({"a": lambda: 2})  # the next frame still lacks it
+    assert feed.take() == ("a", 1, None)
+    assert feed.pending == 0 and feed.take() is None
+
+
+def test_an_error_comes_with_its_key_and_the_rest_goes_on(feed, log):
+    feed.wish({"bad": lambda: 1 / 0, "good": lambda: 7})
+    (bad, value, error), good = take_all(feed, log, 2)
+    assert bad == "bad" and value is None and isinstance(error, ZeroDivisionError)
+    assert good == ("good", 7, None)
+
+
+def test_closing_ends_the_threads_and_drops_the_wishes(log):
+    feed, made = Feed(log.wake, workers=2), []
+    go, began = threading.Event(), threading.Semaphore(0)
+
+    def slow():
+        began.release()
+        assert go.wait(PATIENCE)
+
+    feed.wish({"a": slow, "b": slow, "c": lambda: made.append(1)})
+    assert began.acquire(timeout=PATIENCE) and began.acquire(timeout=PATIENCE)
+    closer = threading.Thread(target=feed.close)
+    closer.start()
+    go.set()
+    closer.join(PATIENCE)
+    assert not closer.is_alive() and not made
+    assert not [thread for thread in threading.enumerate() if thread.name == "glview-feed"]
