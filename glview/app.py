@@ -3,8 +3,6 @@
 import logging
 import time
 
-from imgui_bundle import imgui
-
 from glview.detecting import Detector
 from glview.jobs import Feed, Jobs
 from glview.library import Library
@@ -18,6 +16,7 @@ from glview.ui.widgets import Screen
 UPLOAD_SECONDS = 0.012
 FRAMES_AFTER_EVENT = 3  # Dear ImGui settles hover and focus over the frames after an event
 TOOLTIP_SECONDS = 0.6
+ASKING_SECONDS = 0.1  # the desktop's file dialog does not tell when it closes
 log = logging.getLogger("glview")
 
 
@@ -50,7 +49,7 @@ class Desk:
         except Exception as error:  # a panel that fails costs its frame, not the user's work
             log.exception("a panel failed")
             self.workspace.notify(f"Something went wrong in a panel: {error!r}")
-        imgui.render()
+        self.platform.compose()
         wishes = self.scene.draw(self.workspace)
         self.feed.wish({**wishes, **self.reviewer.wishes})
         self.platform.finish_frame()
@@ -99,28 +98,32 @@ class Desk:
         """The event loop of a window; sleeps while nothing happens."""
         awake = FRAMES_AFTER_EVENT
         while not self.done:
-            if awake > 0:
-                self.platform.wait(0.0)
-                awake -= 1
-            elif awake == 0:
-                awake = -1
-                before = time.monotonic()
-                caret = imgui.get_io().want_text_input
-                self.platform.wait(TOOLTIP_SECONDS)
-                if caret or time.monotonic() - before < TOOLTIP_SECONDS * 0.9:
-                    awake = FRAMES_AFTER_EVENT
-            else:
-                self.platform.wait(None)
-                awake = FRAMES_AFTER_EVENT
+            awake = self._wait(awake)
             self.frame()
-            if imgui.get_current_context().input_events_queue.size():
-                # ImGui takes a key's press and its release in frames of their own; those it still
-                # holds must not wait for the next event, or the key seems to be held down.
+            if self.platform.holds_events:
                 awake = FRAMES_AFTER_EVENT
             each_frame(self)
             if self.platform.closing:
                 self.platform.keep_open()
                 self.quit()
+
+    def _wait(self, awake):
+        """Sleep as long as the last events allow; returns how many frames to draw at once.
+
+        After an event some frames follow at once, one more when a tooltip would be due, and then
+        none until something happens.
+        """
+        if awake > 0:
+            self.platform.wait(0.0)
+            return awake - 1
+        patience = ASKING_SECONDS if self.layout.asking else TOOLTIP_SECONDS
+        if awake == 0 or self.platform.typing or self.layout.asking:
+            before = time.monotonic()
+            self.platform.wait(patience)
+            waited = time.monotonic() - before >= 0.9 * patience
+            return -1 if waited else FRAMES_AFTER_EVENT
+        self.platform.wait(None)
+        return FRAMES_AFTER_EVENT
 
     def close(self):
         """End workers and the window, in that order."""

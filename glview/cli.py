@@ -1,7 +1,10 @@
 """The `glview` command."""
 
 import argparse
+import gzip
 import sys
+import tempfile
+from dataclasses import fields
 from pathlib import Path
 
 import glview
@@ -90,11 +93,10 @@ def parser():
     add("--screenshot", metavar="OUT.png", help="write a picture and stop; needs no display")
     add("--pane", choices=("image", "mask", "all"), default="all",
         help="with --screenshot: one pane alone, or the whole window (default)")
-    add("--demo", action="store_true", help="open a frame that comes with glview")
+    add("--demo", action="store_true", help="open a copy of a frame that comes with glview")
     add("--state", metavar="FILE",
         help="write the window's state as JSON after every frame, for scripts that drive it")
     add("--version", action="version", version=f"glview {glview.__version__}")
-    made.set_defaults(start=None)
     return made
 
 
@@ -105,7 +107,7 @@ def main(argv=None):
     from glview.files import ReadError
 
     try:
-        _run(options, made)
+        _run(options)
     except (ReadError, UsageError) as error:
         print(f"glview: {error}", file=sys.stderr)
         return 2
@@ -125,23 +127,31 @@ def _failures():
     return DisplayError, SessionError
 
 
-def _run(options, made):
+def _run(options):
+    with tempfile.TemporaryDirectory(prefix="glview-demo-") as folder:
+        names = [str(demo_frame(folder))] if options.demo else []
+        _show([*names, *options.files], options)
+
+
+def _show(names, options):
     from glview import library, session
 
-    names = list(options.files)
-    if options.demo:
-        names.insert(0, str(demo_frame()))
     if options.screenshot and not names:
         raise UsageError("--screenshot needs a FILE or --demo")
     if options.pane != "all" and not options.screenshot:
         raise UsageError("--pane is for --screenshot")
     entries = [library.entry_for(name, options.ext) for name in names]
-    if options.screenshot:
-        session.run_screenshot(entries, options)
+    wanted = {field.name for field in fields(session.Options)}
+    asked = session.Options(**{k: v for k, v in vars(options).items() if k in wanted})
+    if asked.screenshot:
+        session.run_screenshot(entries, asked)
     else:
-        session.run_window(entries, options)
+        session.run_window(entries, asked)
 
 
-def demo_frame():
-    """Path of the frame that comes with glview."""
-    return Path(__file__).parent / "data" / "demo.fits.gz"
+def demo_frame(folder):
+    """A copy in `folder` of the frame that comes with glview, so that a mask can be saved in it."""
+    packed = Path(__file__).parent / "data" / "demo.fits.gz"
+    copy = Path(folder) / "demo.fits"
+    copy.write_bytes(gzip.decompress(packed.read_bytes()))
+    return copy

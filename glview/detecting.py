@@ -32,6 +32,12 @@ class Detector:
         info = registry.lookup(self.workspace.model)
         return f"{info.sentence} Expects {info.units}. {info.licence}."
 
+    @staticmethod
+    def credits():
+        """A line on each model: what to cite, and its licence."""
+        return [f"{info.title}: {info.citation}; {info.licence}"
+                for info in registry.MODELS.values()]
+
     def start(self, document):
         """Begin to detect on `document`; a refusal becomes a notice."""
         if self._remote is not None:

@@ -82,7 +82,7 @@ class Feed:
         self._ready = queue.SimpleQueue()
         self._changed = threading.Condition()
         self._wishes = {}
-        self._under_way = set()
+        self._under_way = set()  # until taken
         self._closed = False
         self._threads = [
             threading.Thread(target=self._work, name="glview-feed", daemon=True)
@@ -95,7 +95,7 @@ class Feed:
     def pending(self):
         """Number of wishes not yet handed over."""
         with self._changed:
-            return len(self._wishes) + len(self._under_way) + self._ready.qsize()
+            return len(self._wishes) + len(self._under_way)
 
     def wish(self, wishes):
         """wishes: dict of key -> callable without arguments that makes the value."""

@@ -33,7 +33,6 @@ class Library:
 
     def __init__(self, workspace, jobs, settings, tiles):
         self.workspace, self._jobs, self._settings, self._tiles = workspace, jobs, settings, tiles
-        self._dialog = None
 
     # opening
 
@@ -70,23 +69,6 @@ class Library:
         self.workspace.entries.extend(entry_for(path) for path in paths)
         if len(self.workspace.entries) > first:
             self.show(first)
-
-    def ask(self):
-        """Let the user choose files in the desktop's own dialog."""
-        from imgui_bundle import portable_file_dialogs as dialogs
-
-        self._dialog = dialogs.open_file("Open images", options=dialogs.opt.multiselect)
-
-    def poll(self):
-        """Take what the user chose in the dialog of `ask`."""
-        if self._dialog is not None and self._dialog.ready():
-            chosen, self._dialog = self._dialog.result(), None
-            self.add(chosen)
-
-    @property
-    def asking(self):
-        """True while the dialog of `ask` is open, which tells nobody when it closes."""
-        return self._dialog is not None
 
     def opened(self, entry, opened):
         """A file was looked into: make its document and start what takes longer."""

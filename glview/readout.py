@@ -13,9 +13,14 @@ WHY = {mask.NONE: "not masked", mask.MODEL: "model", mask.DILATED: "dilated",
 def exact(value):
     """A value as in the file: whole numbers whole, floats with just the digits that tell them
     apart from their neighbours in their own precision."""
-    if isinstance(value, np.floating) and not math.isfinite(value):
+    if not isinstance(value, np.floating):
+        return str(value)
+    if not math.isfinite(value):
         return str(float(value)).replace("nan", "NaN").replace("inf", "Inf")
-    return str(value)
+    # numpy's str() goes over to exponents at other sizes for each type and release.
+    if value == 0 or 1e-4 <= abs(float(value)) < 1e16:
+        return np.format_float_positional(value, trim="0")
+    return np.format_float_scientific(value, trim="-")
 
 
 class Readout:
@@ -32,7 +37,7 @@ class Readout:
 
     def update(self, document, cursor):
         """Bring `text` up to date for the pixel `cursor` = (y, x) or None."""
-        if document is None or cursor is None:
+        if document is None or cursor is None or not _inside(cursor, document.image.shape):
             self.text = ""
             return
         y, x = cursor
@@ -57,7 +62,12 @@ class Readout:
         if document.has_mask:
             confidence = document.detection.confidence
             if confidence is not None:
-                yield f"confidence {confidence[y, x]:.4f}"
+                known = float(confidence[y, x])
+                yield "confidence NaN" if math.isnan(known) else f"confidence {known:.4f}"
             code = mask.mask_state(confidence, document.mask, document.edits.array,
                                    (y, x, y + 1, x + 1))[0, 0]
             yield WHY[int(code)]
+
+
+def _inside(pixel, shape):
+    return 0 <= pixel[0] < shape[0] and 0 <= pixel[1] < shape[1]

@@ -46,33 +46,38 @@ class Reviewer:
 
     def _found(self, document, key, found):
         old = document.review
-        document.review = Review(found, objects.rank(found, old.rank), old.rank, -1,
-                                 int(found["area"].sum()), key)
-        if old.selected >= 0:
-            document.review.selected = _same(document.review, _chosen(old))
+        review = Review(found, objects.rank(found, old.rank), old.rank, -1,
+                        old.selected if old.selected >= 0 else old.place,
+                        int(found["area"].sum()), key)
+        review.selected = _same(review, _chosen(old))
+        document.review = review
 
     def rank(self, document, by):
         """Order the objects by another measure; the selected one stays selected."""
         review = document.review
         if by == review.rank:
             return
-        chosen = _chosen(review)
-        review.rank = by
+        chosen = -1 if _chosen(review) is None else review.order[review.selected]
+        review.rank, review.place = by, 0
         if review.objects is not None:
             review.order = objects.rank(review.objects, by)
-            review.selected = -1 if chosen is None else _same(review, chosen)
+            review.selected = next(iter(np.flatnonzero(review.order == chosen).tolist()), -1)
 
     def selected(self, document):
         """The selected object's row, or None."""
         return None if document is None else _chosen(document.review)
 
     def step(self, document, change):
-        """Select the next (+1) or the previous (-1) object in the ranking."""
+        """Select the next (+1) or the previous (-1) object in the ranking, round and round.
+
+        Where the selected one is gone, deleted by hand say, its neighbours come next.
+        """
         review = document.review
         count = 0 if review.objects is None else len(review.objects)
         if count:
-            start = review.selected if review.selected >= 0 else (-1 if change > 0 else 0)
-            self.select(document, (start + change) % count)
+            gone = review.selected < 0
+            place = review.place + min(change, 0) if gone else review.selected + change
+            self.select(document, place % count)
 
     def select(self, document, place):
         """Select the object at `place` of the ranking and fly there."""
@@ -94,10 +99,12 @@ class Reviewer:
     def thumbnails(self, document, numbers):
         """Texture corners of the objects' pictures, None where a worker still makes one."""
         review, ready = document.review, []
+        # Made while a count is under way, a picture would show a newer mask than its stamp says.
+        counted = review.key[1:3] == document.mask_key[:2]
         for number in numbers:
             box = tuple(int(review.objects[number][name]) for name in ("y0", "x0", "y1", "x1"))
             key = (id(document), "thumbnail", box)
-            if self._thumbnails.stamp(key) != review.key:
+            if counted and self._thumbnails.stamp(key) != review.key:
                 self.wishes[key, review.key] = self._maker(document, box)
             ready.append(self._thumbnails.corners(key) if self._thumbnails.has(key) else None)
             self._thumbnails.show(key)
@@ -118,11 +125,15 @@ def _chosen(review):
 
 
 def _same(review, chosen):
-    """Place in the new ranking of the object that covers the old one's middle, or -1."""
-    if chosen is None:
+    """Place in the new ranking of the object that is most like the old one, or -1.
+
+    Its box holds the middle of the old one's box, and of several such boxes it is the most alike.
+    """
+    if chosen is None or not len(review.objects):
         return -1
-    found = review.objects
+    found = review.objects[review.order]
     y, x = (chosen["y0"] + chosen["y1"]) / 2, (chosen["x0"] + chosen["x1"]) / 2
     inside = (found["y0"] <= y) & (y <= found["y1"]) & (found["x0"] <= x) & (x <= found["x1"])
-    places = np.flatnonzero(inside[review.order])
-    return int(places[0]) if len(places) else -1
+    unlike = sum(np.abs(found[edge] - chosen[edge]) for edge in ("y0", "x0", "y1", "x1"))
+    place = int(np.argmin(np.where(inside, unlike, np.iinfo(unlike.dtype).max)))
+    return place if inside[place] else -1

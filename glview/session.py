@@ -3,7 +3,7 @@
 import json
 import os
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,31 @@ TITLE = "glview"
 
 class SessionError(Exception):
     """The run cannot do what was asked for; the message says why and what would help."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run is asked for; None leaves it to what is remembered, or to the default.
+
+    size: (width, height) of window or picture; screenshot: path of the PNG; pane: "image", "mask"
+    or "all" of it.  zoom: screen pixels per image pixel, 0.0 fits; center: FITS pixel (x, y).
+    start: (H, W) float32 confidence to begin with.  state: path of the JSON file for scripts.
+    """
+
+    size: tuple[int, int] | None = None
+    detect: bool = False
+    model: str | None = None
+    threshold: float | None = None
+    dilate: int | None = None
+    scale: str | None = None
+    limits: str | None = None
+    cmap: str | None = None
+    zoom: float | None = None
+    center: tuple[float, float] | None = None
+    screenshot: str | None = None
+    pane: str = "all"
+    state: str | None = None
+    start: np.ndarray | None = None
 
 
 class FirstLook(threading.Thread):
@@ -47,7 +72,7 @@ class FirstLook(threading.Thread):
 def run_window(entries, options):
     """Open the window on `entries` and return when the user closes it.
 
-    options: see `cli.parser`.  Raises SessionError, files.ReadError or gl.context.DisplayError.
+    Raises SessionError, files.ReadError or gl.context.DisplayError.
     """
     first = _first(entries)
     from glview.app import Desk  # the graphics libraries; the first file is being read meanwhile
@@ -101,17 +126,14 @@ def show(image, mask=None):
     Returns (H, W) bool.  Raises ValueError for an array that is no image or a mask of another
     shape, files.ReadError, or gl.context.DisplayError where there is no display.
     """
-    from glview.cli import parser
-
     if isinstance(image, str | bytes | os.PathLike):
         entry = library.entry_for(image)
-        options = parser().parse_args([])
     else:
-        entry, options = library.entry_of_array(image), parser().parse_args([])
-    options.start = None if mask is None else np.asarray(mask, np.float32)
-    if mask is not None and entry.document is not None:
-        _check_shape(options.start, entry.document.image.shape)
-    desk = run_window([entry], options)
+        entry = library.entry_of_array(image)
+    start = None if mask is None else np.asarray(mask, np.float32)
+    if start is not None and entry.document is not None:
+        _check_shape(start, entry.document.image.shape)
+    desk = run_window([entry], Options(start=start))
     if entry.document is None:
         raise SessionError(entry.error or "the file was not open yet when the window was closed")
     return library.mask_of(desk.workspace.entries[0].document)

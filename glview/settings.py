@@ -1,15 +1,25 @@
 """What glview remembers between two starts: taste, not work.  One JSON file and ImGui's layout."""
 
 import json
+import math
 import os
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 
-from glview.core.stretch import Stretch
+from glview.core.colormaps import COLORMAPS
+from glview.core.limits import LIMITS
+from glview.core.stretch import KINDS, Stretch
 from glview.workspace import Overlay
 
 FILE = "settings.json"
 KEPT = ("kind", "limits", "colormap", "invert", "clip")
+WORDS = {  # what a setting may say; limits given by hand belong to the frame they were made for
+    "kind": KINDS,
+    "limits": [name for name in LIMITS if name != "user"],
+    "colormap": COLORMAPS,
+    "pane": ("mask", "confidence"),
+}
+SMALLEST, LARGEST = (640, 400), 16384  # of a window, pixels
 
 
 def folder():
@@ -36,7 +46,7 @@ class Settings:
         made = cls()
         try:
             held = json.loads(Path(path).read_text())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return made
         if isinstance(held, dict):
             made._take(held)
@@ -44,11 +54,12 @@ class Settings:
 
     def _take(self, held):
         size = held.get("size")
-        if isinstance(size, list) and len(size) == 2 and all(isinstance(n, int) for n in size):
-            self.size = max(640, size[0]), max(400, size[1])
+        if isinstance(size, list) and [type(side) for side in size] == [int, int]:
+            pairs = zip(size, SMALLEST, strict=True)
+            self.size = tuple(min(max(side, least), LARGEST) for side, least in pairs)
         self.stretch = _updated(self.stretch, held.get("stretch"), KEPT)
         self.overlay = _updated(self.overlay, held.get("overlay"))
-        if isinstance(held.get("brush"), int):
+        if type(held.get("brush")) is int:
             self.brush = min(max(held["brush"], 1), 99)
         if isinstance(held.get("model"), str):
             self.model = held["model"]
@@ -57,7 +68,9 @@ class Settings:
         """Take over what the user likes from a running window and write it."""
         document, workspace = desk.workspace.document, desk.workspace
         if document is not None:
-            self.stretch = replace(document.stretch, contrast=1.0, bias=0.5)
+            names = [name for name in KEPT if getattr(document.stretch, name) != "user"]
+            kept = {name: getattr(document.stretch, name) for name in names}
+            self.stretch = replace(Stretch(), **kept)
         self.overlay, self.brush, self.model = workspace.overlay, workspace.brush, workspace.model
         self.size = tuple(desk.platform.size)
         self.save(folder() / FILE)
@@ -75,16 +88,32 @@ class Settings:
 
 
 def _updated(default, held, names=None):
-    """`default` with the values of `held` that have the default's type."""
+    """`default` with the values of `held` that can be used; all numbers in it are shares of 1."""
     if not isinstance(held, dict):
         return default
     changes = {}
-    for field in fields(default):
-        value, old = held.get(field.name), getattr(default, field.name)
-        if isinstance(old, tuple) and isinstance(value, list) and len(value) == len(old):
-            value = tuple(float(v) for v in value if isinstance(v, int | float))
-            if len(value) != len(old):
-                continue
-        if (names is None or field.name in names) and type(value) is type(old):
-            changes[field.name] = value
+    for name in names or [field.name for field in fields(default)]:
+        value = _usable(held.get(name), getattr(default, name), WORDS.get(name))
+        if value is not None:
+            changes[name] = value
     return replace(default, **changes)
+
+
+def _usable(value, default, words):
+    """`value` as the type of `default`, or None: a word of `words`, a switch, shares of 1."""
+    if isinstance(default, tuple):
+        parts = value if isinstance(value, list) and len(value) == len(default) else [None]
+        shares = tuple(_share(part) for part in parts)
+        return None if None in shares else shares
+    if isinstance(default, float):
+        return _share(value)
+    if words is not None:
+        return value if isinstance(value, str) and value in words else None
+    return value if type(value) is type(default) else None
+
+
+def _share(value):
+    """A number brought into [0, 1], or None if it is none."""
+    if type(value) not in (int, float) or not math.isfinite(value):
+        return None
+    return float(min(max(value, 0.0), 1.0))

@@ -50,13 +50,14 @@ class Detection:
 @dataclass
 class Review:
     """The objects of the final mask.  objects: structured array of `core.objects`, or None;
-    order: indices of the ranking `rank`; selected: index into `order` or -1; pixels: masked pixels;
-    key: the mask that they belong to."""
+    order: indices of the ranking `rank`; selected: index into `order` or -1; place: where the
+    selection was before its object went; pixels: masked pixels; key: the mask they belong to."""
 
     objects: np.ndarray | None = None
     order: np.ndarray | None = None
     rank: str = "area"
     selected: int = -1
+    place: int = 0
     pixels: int = 0
     key: Any = None
 
@@ -109,9 +110,10 @@ class Document:
 
     @property
     def changed(self):
-        """True if there is something that is not on disk."""
+        """True if there is a mask that is not on disk as it is now."""
         found = self.detection.confidence is not None and not self.detection.running
-        return self.history.changed or (found and self.detection.stamps.now != self.saved)
+        unsaved = found and self.detection.stamps.now != self.saved
+        return self.has_mask and (self.history.changed or unsaved)
 
     @property
     def has_mask(self):
@@ -156,9 +158,9 @@ class Entry:
 class Workspace:
     """The whole state of the window.
 
-    view: shared by all panes; fit: keep the whole frame in view.  cursor: (y, x) image pixel under
-    the mouse or None.  notices: sentences the user has not closed.
-    closing: the user is being asked about unsaved changes.
+    view: shared by all panes; fit: keep the whole frame in view; split: the image pane's share of
+    the width.  cursor: (y, x) image pixel under the mouse or None.  notices: sentences the user has
+    not closed.  closing: the user is being asked about unsaved changes.
     """
 
     entries: list[Entry]
@@ -167,6 +169,7 @@ class Workspace:
     fit: bool = True
     tool: str = "hand"
     brush: int = 1
+    split: float = 0.5
     overlay: Overlay = field(default_factory=Overlay)
     model: str = "auto"
     cursor: tuple[int, int] | None = None

@@ -83,8 +83,8 @@ class Buffers:
     The documents drawn are kept, for what is on the GPU is known by their id.
     """
 
-    def __init__(self, ctx, count=24):
-        self.held = Tiles(ctx, count)
+    def __init__(self, ctx, count=24, held=None):
+        self.held = held or Tiles(ctx, count)
         self.regions = Regions(ctx, self.held)
         self.documents = []
 

@@ -7,11 +7,12 @@ the events that a window system would send, one frame after another, and looks a
 import time
 
 import numpy as np
+from drawing import tell
 from imgui_bundle import imgui
 
 from glview import library
 from glview.app import Desk
-from glview.core.view import window
+from glview.core.view import fitted, window
 from glview.gl.context import Offscreen
 from glview.settings import Settings
 from glview.ui import keys
@@ -36,7 +37,8 @@ class Robot:
         self.io = imgui.get_io()
         self.workspace = Workspace(entries, **state)
         self.desk = Desk(self.platform, self.workspace, settings)
-        self.mouse = (0, 0)
+        self.mouse = (1, 1)
+        self.io.add_mouse_pos_event(*self.mouse)
         if entries and entries[0].document is not None:
             self.desk.library.finish_opening(entries[0].document)
         elif entries:
@@ -100,6 +102,26 @@ class Robot:
         """The point of the window where the middle of an image pixel is drawn in a pane."""
         py, px = self.seen(pane).to_pane(y + 0.5, x + 0.5)
         return self.places[pane][0] + px, self.places[pane][1] + py
+
+    def under(self, point, pane="image"):
+        """Image coordinates (y, x) of a point of the window over a pane."""
+        left, top = self.places[pane][:2]
+        return self.seen(pane).to_image(point[1] - top, point[0] - left)
+
+    def under_mouse(self, pane="image"):
+        """Image coordinates (y, x) that the mouse points at."""
+        return self.under(self.mouse, pane)
+
+    def overview(self):
+        """The Window (core.view) that the overview shows."""
+        size = round(self.places["overview"][3]), round(self.places["overview"][2])
+        image = self.document.image
+        return window(fitted(image.shape, size), size, image.y_up)
+
+    def know(self, confidence):
+        """Let the model have said this, (H, W) float32, of the whole frame."""
+        tell(self.document, confidence)
+        self.settle()
 
     # the mouse
 
@@ -196,10 +218,6 @@ class Robot:
         data = self.platform.target.read(components=3, alignment=1)
         return np.frombuffer(data, np.uint8).reshape(height, width, 3)[::-1]
 
-    def pane(self, name="image"):
-        """The pixels of the window where a pane, or another named item, is."""
-        return self.part(name)
-
     def part(self, name):
         """The pixels of the window where a named item is."""
         x, y, width, height = (round(edge) for edge in self.places[name])
@@ -209,6 +227,13 @@ class Robot:
         """RGB drawn in the middle of an image pixel, as int."""
         px, py = self.of_pixel(y, x, pane)
         return self.picture()[int(py), int(px)].astype(int)
+
+    def colour_beside(self, y, x, pane="image"):
+        """RGB drawn on the upper edge of an image pixel, where the cursor's box is."""
+        py, px = self.seen(pane).to_pane(y + 1, x + 0.5)
+        left, top = self.places[pane][:2]
+        above = self.picture()[int(top + py) - 1 : int(top + py) + 2, int(left + px)].astype(int)
+        return above[above[:, 2].argmax()]
 
     def save_picture(self, path):
         """Write what is seen as a PNG, for the developer."""

@@ -72,6 +72,17 @@ def test_an_object_and_its_margin_are_inside_the_square_and_the_picture(box):
         assert corner + skipped + cells * step >= high + cutout.MARGIN
 
 
+@pytest.mark.parametrize("box", [(0, 0, 1, 1), (88, 110, 90, 120), (0, 0, 90, 120), (3, 0, 89, 71),
+                                 (30, 30, 31, 31)])
+def test_the_cells_inside_are_those_with_a_pixel_of_the_image(box):
+    top, left, step = cutout.frame_for(box)
+    y0, x0, y1, x1 = cutout.inside((90, 120), box)
+    for cells, corner, length in (((y0, y1), top, 90), ((x0, x1), left, 120)):
+        held = [n for n in range(cutout.SIDE)
+                if any(0 <= corner + n * step + k < length for k in range(step))]
+        assert cells == (held[0], held[-1] + 1)
+
+
 def test_an_edge_shows_nothing_outside_the_image():
     image = from_array(np.ones((20, 20), np.float32))
     values, codes = cutout.cutout(image, np.ones((20, 20), np.float32), MaskSettings(), None,

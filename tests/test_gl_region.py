@@ -1,4 +1,4 @@
-"""What the panes are drawn from: tiles on the GPU hold the image's own numbers, wherever they lie."""
+"""What the panes are drawn from: on the GPU are the image's own numbers, wherever they lie."""
 
 import numpy as np
 import pytest
@@ -40,8 +40,8 @@ def image_in(buffers, document, box):
     """(h, w) float32 of a box of the image, as the GPU holds it."""
     region = buffers.draw(document, [window_of(box)])
     assert region.level == 0 and buffers.regions.sharp
-    y0, x0 = region.box[:2]
-    return cells(buffers.regions.image, region)[box[0] - y0 : box[2] - y0, box[1] - x0 : box[3] - x0]
+    y0, x0, y1, x1 = np.array(box) - np.tile(region.box[:2], 2)
+    return np.ascontiguousarray(cells(buffers.regions.image, region)[y0:y1, x0:x1])
 
 
 def same_bits(left, right):
@@ -86,7 +86,8 @@ def test_tiles_that_were_pushed_out_come_back(few):
     visits = set()
     for y, x in rng.integers(0, (1500, 1800), (25, 2)).tolist():
         box = (y, x, y + 290, x + 290)
-        visits |= {(ty, tx) for ty in (y // 512, (y + 290) // 512) for tx in (x // 512, x // 512 + 1)}
+        visits |= {(ty, tx) for ty in (y // 512, (y + 289) // 512)
+                   for tx in (x // 512, (x + 289) // 512)}
         assert same_bits(image_in(few, document, box), pixels[y : y + 290, x : x + 290])
         region = few.draw(document, [window_of(box)])
         y0, x0, y1, x1 = region.box
@@ -98,7 +99,8 @@ def test_tiles_that_were_pushed_out_come_back(few):
 def test_a_region_never_needs_more_tiles_than_there_is_room_for(few):
     rng = np.random.default_rng(4)
     shape = (2100, 2200)
-    pixels, (confidence, edits) = rng.normal(0, 1, shape).astype(np.float32), random_mask(rng, shape)
+    pixels = rng.normal(0, 1, shape).astype(np.float32)
+    confidence, edits = random_mask(rng, shape)
     document = document_of(pixels, confidence, edits)
     for zoom in (1.0, 0.6, 0.3):
         seen = Window(100.0, 200.0, zoom, (int(1900 * zoom), int(1900 * zoom)), True)
@@ -112,15 +114,19 @@ def test_a_region_never_needs_more_tiles_than_there_is_room_for(few):
         assert np.array_equal(masked, any_of[y0:y1, x0:x1])
 
 
-def test_two_regions_of_one_document_share_the_room(few):
+def test_two_regions_share_the_room(gl, few):
+    """As the panes and the overview do: what one pushes out, the other does not miss."""
     document = document_of(np.random.default_rng(5).normal(0, 1, (1100, 1100)).astype(np.float32))
+    other = Buffers(gl, held=few.held)
     for _ in range(3):
         for y, x in ((0, 0), (700, 800), (400, 400)):
-            got = image_in(few, document, (y, x, y + 200, x + 200))
-            assert same_bits(got, document.image.read32(y, y + 200, x, x + 200))
+            wanted = document.image.read32(y, y + 200, x, x + 200)
+            assert same_bits(image_in(few, document, (y, x, y + 200, x + 200)), wanted)
+            assert same_bits(image_in(other, document, (x, y, x + 200, y + 200)),
+                             document.image.read32(x, x + 200, y, y + 200))
 
 
-@pytest.mark.parametrize("y, x", [(0, 0), (99_700, 99_600), (65_400, 99_999 - 300), (12_345, 54_321)])
+@pytest.mark.parametrize("y, x", [(0, 0), (99_700, 99_600), (65_400, 99_699), (12_345, 54_321)])
 def test_far_out_in_a_huge_image_every_pixel_is_exact(buffers, y, x):
     document = far_document()
     box = (y, x, min(y + 300, 100_000), min(x + 300, 100_000))
@@ -244,7 +250,7 @@ def test_the_store_lets_the_least_recently_used_go(gl):
     assert store.stamp(("c",)) == 3
 
 
-def test_a_buffer_in_use_can_change_its_size(gl):
+def test_a_buffer_in_use_can_change_its_size_and_go(gl):
     buffer = textures.Buffer(gl)
     for size in ((5, 7), (64, 3), (5, 7)):
         buffer.resize(*size)
@@ -253,6 +259,8 @@ def test_a_buffer_in_use_can_change_its_size(gl):
         assert buffer.size == size
         assert np.array_equal(buffer.read(), np.full(size[::-1], 2.5, np.float32))
     buffer.release()
+    textures.Buffer(gl).resize(3, 3)
+    assert gl.error == "GL_NO_ERROR"
 
 
 @pytest.mark.parametrize("array", [np.zeros((2, 2)), np.zeros((2, 2), ">f4"),

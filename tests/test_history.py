@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from glview import opening
 from glview.core.history import History, Set, Stroke
@@ -97,7 +97,6 @@ class Undoing(RuleBasedStateMachine):
         assert self.document.history.redo(self.document) == more
         self.place += more
 
-    @precondition(lambda self: self.document.edits.array is not None)
     @rule()
     def save(self):
         self.document.history.mark_saved(self.document.history.last)
@@ -118,7 +117,7 @@ class Undoing(RuleBasedStateMachine):
 
 
 TestUndoing = Undoing.TestCase
-TestUndoing.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestUndoing.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
 
 
 def test_an_empty_history_has_nothing_to_undo():

@@ -31,6 +31,7 @@ LAYERS = {  # a folder, or a module beside them -> what it may import of glview;
     "ui": {"core", "gl", "tools", "workspace", "settings"},
 }
 LAYERS["app"] = set(LAYERS)
+LAYERS["session"] = set(LAYERS)
 LAYERS["cli"] = LAYERS["__init__"] = set(LAYERS)
 LAYERS["__main__"] = {"cli"}
 LAZY = {  # imported inside functions only, so that the window is up before them
@@ -47,7 +48,7 @@ PACKAGES = {  # a package from outside -> the layers that may import it
     "moderngl": {"gl"},
     "numba": {"core"},
     "numpy": set(LAYERS),
-    "PIL": {"files", "gl", "app"},
+    "PIL": {"files", "session"},
     "platformdirs": {"settings"},
     "safetensors": {"models"},
     "tifffile": {"files"},

@@ -47,14 +47,12 @@ def rotated():
 
 @pytest.fixture
 def frame(tmp_path):
-    """Primary with a comment astropy would change, two SCI extensions; the second has a WCS."""
+    """Empty primary and two SCI extensions, the second with a WCS."""
     top = fits.PrimaryHDU()
-    top.header["COMMENT"] = "caf?"
     first = fits.ImageHDU(SCENE, name="SCI", ver=1)
     second = fits.ImageHDU(SCENE + 1, header=rotated(), name="SCI", ver=2)
     path = tmp_path / "frame.fits"
     fits.HDUList([top, first, second]).writeto(path)
-    path.write_bytes(path.read_bytes().replace(b"caf?", b"caf\xe9"))
     return path
 
 
@@ -100,6 +98,16 @@ def test_reloading_gives_the_same(frame):
 def test_the_threshold_comes_back_bit_for_bit(frame, threshold):
     save_mask(frame, MASK, provenance={"threshold": threshold})
     assert np.float32(load_mask(frame).provenance["threshold"]) == np.float32(threshold)
+
+
+def test_headers_that_astropy_would_change_stay_as_they_are(frame):
+    content = frame.read_bytes().replace(b"conforms to FITS", b"conform\xe9 to FITS", 1)
+    frame.write_bytes(content.replace(b"EXTVER  =", b"extver  =", 1))
+    before = frame.read_bytes()
+    assert b"\xe9" in before and b"extver" in before
+    save_mask(frame, MASK)
+    assert frame.read_bytes().startswith(before)
+    np.testing.assert_array_equal(load_mask(frame).mask, MASK)
 
 
 def test_a_mask_alone_has_no_probability_and_no_edits(frame):
@@ -263,7 +271,7 @@ def test_links_modes_and_the_open_image_survive(frame):
     assert sorted(os.listdir(frame.parent)) == ["frame.fits", "link.fits"]
 
 
-STEPS = ("copy_file_range", "write", "fchmod", "fsync", "replace", "listdir")
+STEPS = ("copy_file_range", "write", "fchmod", "fsync", "replace")
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EDQUOT])
@@ -293,7 +301,7 @@ def test_an_error_at_any_step_leaves_everything_as_it_was(frame, monkeypatch, st
         assert frame.read_bytes() == before
         assert os.listdir(frame.parent) == ["frame.fits"]
         failing += 1
-    assert failing > 1 or step == "listdir"
+    assert failing > 1
     assert ("folder could not be synced" in result.warning) == (step == "fsync")
     np.testing.assert_array_equal(load_mask(frame).mask, MASK)
 
@@ -316,7 +324,8 @@ def test_a_save_killed_in_the_middle_harms_nothing_and_is_swept_up(frame, step, 
         f"real, calls = os.{step}, []\n"
         "def die(*a, **k):\n"
         "    calls.append(1)\n"
-        f"    return os.kill(os.getpid(), signal.SIGKILL) if len(calls) == {at} else real(*a, **k)\n"
+        f"    if len(calls) == {at}: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return real(*a, **k)\n"
         f"os.{step} = die\n"
         "save_mask(path, mask)\n"
     )

@@ -31,9 +31,9 @@ def shown_cells(box, side=SIDE):
 
 
 def inside(shape, box, side=SIDE):
-    """(y0, x0, y1, x1): the cells of the square round `box` that lie on an image of `shape`."""
+    """(y0, x0, y1, x1): the cells of the square round `box` with a pixel of the image."""
     top, left, step = frame_for(box, side)
-    return (max(0, -(top // step)), max(0, -(left // step)),
+    return (max(0, -top // step), max(0, -left // step),
             min(side, -(-(shape[0] - top) // step)), min(side, -(-(shape[1] - left) // step)))
 
 

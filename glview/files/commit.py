@@ -109,7 +109,11 @@ def lock(fd):
 def _sweep(path):
     """Remove what killed saves of this very file left behind."""
     ending = _ending(path)
-    for name in os.listdir(path.parent):
+    try:
+        names = os.listdir(path.parent)
+    except OSError:  # a folder that may be written but not listed
+        return
+    for name in names:
         if not (name.startswith(".") and name.endswith(ending)):
             continue
         try:

@@ -1,6 +1,7 @@
 """Sky positions of pixels, through astropy's WCS."""
 
 import math
+import re
 import warnings
 
 SYSTEMS = {
@@ -9,6 +10,7 @@ SYSTEMS = {
     "SLON": "supergalactic",
     "HPLN": "helioprojective",
 }
+_NUMBER = re.compile("(CRVAL|CRPIX|CDELT)[12]|(CD|PC)[12]_[12]|LONPOLE|LATPOLE")
 _LOOKUPS = ("CPDIS1", "CPDIS2", "D2IMDIS1", "D2IMDIS2", "D2IM1", "D2IM2", "AXISCORR")
 
 
@@ -19,8 +21,11 @@ def sky(image):
     The text is None where the projection has no sky. `sky` itself is None where the header has no
     celestial WCS for the first two axes, or one that cannot be true.
     """
-    if not any(str(image.header.get(f"CTYPE{axis}", "")).strip() for axis in (1, 2)):
+    header = image.header
+    if not any(str(header.get(f"CTYPE{axis}", "")).strip() for axis in (1, 2)):
         return None
+    if any(_NUMBER.fullmatch(key) and type(header[key]) not in (int, float) for key in header):
+        return None  # wcslib would take 0 for it, which looks like a true position
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -20,6 +20,25 @@ class DisplayError(Exception):
     """No window or no OpenGL could be had; the message says why and what would help."""
 
 
+class Frame:
+    """What a window and its twin in memory have in common: the interface's side of a frame."""
+
+    def compose(self):
+        """End the interface's part of the frame; also after a panel that raised half-way."""
+        imgui.render()
+
+    @property
+    def holds_events(self):
+        """True while ImGui keeps input for later frames: a key's press and its release that came
+        together are shown in frames of their own."""
+        return imgui.get_current_context().input_events_queue.size() > 0
+
+    @property
+    def typing(self):
+        """True while a text field has the keyboard, and its caret blinks."""
+        return imgui.get_io().want_text_input
+
+
 def _start_imgui(ini):
     imgui.create_context()
     io = imgui.get_io()
@@ -32,7 +51,7 @@ def _start_imgui(ini):
     return io
 
 
-class Offscreen:
+class Offscreen(Frame):
     """A window of `size` (width, height) that exists only in memory (EGL, no display needed)."""
 
     is_window = False
@@ -72,7 +91,7 @@ class Offscreen:
         self.ctx.release()
 
 
-class Window:
+class Window(Frame):
     """A window on the screen.  on_drop: called with a list of paths dropped on it."""
 
     is_window = True

@@ -61,7 +61,6 @@ class Buffer:
             return
         made = texture(self.ctx, (width, height), self.components, self.dtype)
         target = self.ctx.framebuffer([made])
-        target.use()  # the old one may be in use, and moderngl would bind it again when it is gone
         self.release()
         self.texture, self.target = made, target
 
@@ -83,7 +82,10 @@ class Buffer:
         return np.frombuffer(data, dtype).reshape(shape)
 
     def release(self):
+        """Free it.  moderngl returns to the framebuffer in use, so that must not be a freed one."""
         if self.texture is not None:
+            if self.ctx.fbo is self.target:
+                self.ctx.detect_framebuffer(0).use()
             self.target.release()
             self.texture.release()
             self.texture = self.target = None

@@ -11,7 +11,6 @@ from glview.core.history import History, Stroke
 from glview.core.mask import MAX_DILATION
 from glview.core.view import View
 from glview.tools import TOOLS
-from glview.ui import keys
 
 ZOOM_STEP = 2.0**0.5
 
@@ -164,7 +163,8 @@ def _many(desk):
 
 
 ACTIONS = (
-    Action("File", "Open...", ("Ctrl+O",), lambda desk: desk.library.ask(), _always),
+    Action("File", "Open...", ("Ctrl+O",),
+           lambda desk: desk.layout.files.ask(desk.workspace), _always),
     Action("File", "Save mask", ("Ctrl+S",), lambda desk: desk.library.save(),
            _has_mask),
     Action("File", "Next file", ("Tab",), lambda desk: desk.library.step(+1), _many),
@@ -225,16 +225,9 @@ MOUSE = (
 )
 
 
-def press_keys(desk):
-    """Run the actions whose keys went down in this frame, or are held and repeat.
-
-    A key repeats what it began: letting Ctrl go first does not turn a held Ctrl+Z into Z.
-    """
+def press_keys(desk, keyboard):
+    """Run the actions whose keys went down in this frame, or are held and repeat."""
     for action in ACTIONS:
-        for name in action.keys:
-            if keys.pressed(name):
-                desk.screen.held = name
-            elif not (action.repeat and desk.screen.held == name and keys.repeated(name)):
-                continue
+        if any(keyboard.pressed(name, action.repeat) for name in action.keys):
             if action.enabled(desk):
                 action.run(desk)

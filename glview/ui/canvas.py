@@ -19,14 +19,15 @@ SELECTED = imgui.IM_COL32(255, 205, 60, 255)
 class Canvas:
     """Draws both panes and turns the mouse on them into changes of view, stretch and edits.
 
-    The pictures themselves are drawn after all panes took their input (`desk.draw_panes`), so the
-    two never show different views.
+    The pictures themselves are drawn after all panes took their input (`Scene.draw`), and so is
+    what lies over them (`marks`): nothing on screen ever shows another view than the rest.
     """
 
     def __init__(self):
         self.pencil = Pencil()
         self._dragging = None
         self._numbers = Numbers()
+        self._laid_out = []
 
     def draw(self, desk, name):
         """Fill the present ImGui window with the pane `name`, "image" or "mask"."""
@@ -51,7 +52,7 @@ class Canvas:
         at = seen.to_image((mouse.y - corner.y) * scale.y, (mouse.x - corner.x) * scale.x)
         if imgui.is_item_hovered() or imgui.is_item_active():
             self._input(desk, document, seen, at)
-        self._marks(desk, document, seen, corner, scale, name)
+        self._laid_out.append((name, size, corner, scale, imgui.get_window_draw_list()))
 
     def _input(self, desk, document, seen, at):
         workspace, io = desk.workspace, imgui.get_io()
@@ -109,11 +110,21 @@ class Canvas:
 
     # what is drawn over the pictures
 
-    def _marks(self, desk, document, seen, corner, scale, name):
-        low = imgui.get_item_rect_min()
-        high = imgui.get_item_rect_max()
-        draw = imgui.get_window_draw_list()
-        draw.push_clip_rect(low, high, True)
+    def marks(self, desk):
+        """Draw over the panes of this frame; to be called when all of them took their input."""
+        panes, self._laid_out = self._laid_out, []
+        document = desk.workspace.document
+        if document is None:
+            return
+        for name, size, corner, scale, draw in panes:
+            seen = window(desk.workspace.view, size, document.image.y_up)
+            draw.push_clip_rect(corner, (corner.x + size[1] / scale.x,
+                                         corner.y + size[0] / scale.y))
+            self._marks(desk, document, seen, (corner, scale, draw), name)
+            draw.pop_clip_rect()
+
+    def _marks(self, desk, document, seen, place, name):
+        corner, scale, draw = place
 
         def rectangle(y0, x0, y1, x1, colour):
             (py, px), (qy, qx) = seen.to_pane(y0, x0), seen.to_pane(y1, x1)
@@ -122,14 +133,13 @@ class Canvas:
                           colour)
 
         if seen.zoom >= 40 * scale.x:
-            self._numbers.draw(desk, document, seen, corner, scale, name)
+            self._numbers.draw(desk, document, seen, place, name)
         chosen = desk.reviewer.selected(document)
         if chosen is not None:
             pad = 2
             rectangle(chosen["y0"] - pad, chosen["x0"] - pad, chosen["y1"] + pad,
                       chosen["x1"] + pad, SELECTED)
         self._cursor(desk.workspace, seen, rectangle)
-        draw.pop_clip_rect()
 
     @staticmethod
     def _cursor(workspace, seen, rectangle):

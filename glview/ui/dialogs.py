@@ -3,7 +3,6 @@
 from imgui_bundle import imgui
 
 import glview
-from glview.models.registry import MODELS
 from glview.ui.actions import ACTIONS, MOUSE
 from glview.ui.widgets import mark, wrapped
 
@@ -80,8 +79,8 @@ def _about(desk):
     wrapped("Find, check and correct tiny objects in very large scientific images.")
     imgui.separator()
     wrapped("If glview helps your research, please cite it and the model that you used:")
-    for info in MODELS.values():
-        wrapped(f"{info.title}: {info.citation}; {info.licence}")
+    for line in desk.detector.credits():
+        wrapped(line)
 
 
 DIALOGS = {

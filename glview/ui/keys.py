@@ -21,14 +21,32 @@ def parse(name):
     return getattr(imgui.Key, word), modifiers
 
 
-def pressed(name):
-    """True in the frame in which the key goes down with exactly these modifiers."""
-    key, modifiers = parse(name)
-    return imgui.get_io().key_mods == modifiers and imgui.is_key_pressed(key, False)
+class Keyboard:
+    """Which keys went down in this frame, and which are held; `look` once a frame.
 
+    A slow frame may see a key go down and its modifier go up at once, and ImGui does not tell the
+    order.  Ctrl+Z typed fast must not become Z, so a modifier held a frame ago counts as held.
+    """
 
-def repeated(name):
-    """True when the key is held down long enough to count again, modifiers as for `pressed`."""
-    key, modifiers = parse(name)
-    return (imgui.get_io().key_mods == modifiers and imgui.is_key_pressed(key, True)
-            and not imgui.is_key_pressed(key, False))
+    def __init__(self):
+        self._before = self._modifiers = 0
+        self._began = ""
+
+    def look(self):
+        """Take in the modifiers of this frame."""
+        now = imgui.get_io().key_mods
+        self._modifiers, self._before = now | self._before, now
+
+    def pressed(self, name, repeat=False):
+        """True when the key of `name` goes down with exactly its modifiers.
+
+        repeat: also when it is held down so long that it counts again.  A key repeats what it
+        began: letting Ctrl go first does not turn a held Ctrl+Z into Z.
+        """
+        key, modifiers = parse(name)
+        if imgui.is_key_pressed(key, False):
+            if self._modifiers != modifiers:
+                return False
+            self._began = name
+            return True
+        return repeat and self._began == name and imgui.is_key_pressed(key, True)

@@ -8,8 +8,11 @@ from glview.ui.detectpanel import detect_panel
 from glview.ui.dialogs import draw_dialogs
 from glview.ui.displaypanel import display_panel
 from glview.ui.filespanel import files_panel
+from glview.ui.keys import Keyboard
 from glview.ui.maskpanel import MaskPanel
+from glview.ui.openfile import OpenFile
 from glview.ui.overview import overview_panel
+from glview.ui.panes import panes_panel
 from glview.ui.status import status_line
 from glview.ui.thumbnails import thumbnails_panel
 from glview.ui.widgets import mark
@@ -24,8 +27,7 @@ class Layout:
         self.canvas = Canvas()
         mask = MaskPanel()
         self.panels = {
-            "Image": lambda desk: self.canvas.draw(desk, "image"),
-            "Mask": lambda desk: self.canvas.draw(desk, "mask"),
+            "Image and mask": lambda desk: panes_panel(desk, self.canvas),
             "Overview": overview_panel,
             "Files": files_panel,
             "Display": display_panel,
@@ -33,7 +35,14 @@ class Layout:
             "Detection": detect_panel,
             "Objects": thumbnails_panel,
         }
+        self.files = OpenFile()
+        self._keyboard = Keyboard()
         self._reset = False
+
+    @property
+    def asking(self):
+        """True while a dialog of the desktop is open, which must be polled."""
+        return self.files.asking
 
     def reset(self):
         """Put every panel back to its first place in the next frame."""
@@ -41,8 +50,10 @@ class Layout:
 
     def draw(self, desk):
         """Draw everything and act on the input of this frame."""
+        self._keyboard.look()
         if not imgui.get_io().want_text_input:
-            press_keys(desk)
+            press_keys(desk, self._keyboard)
+        self.files.poll(desk.library)
         _menu(desk)
         _status(desk)
         space = imgui.dock_space_over_viewport()
@@ -52,11 +63,12 @@ class Layout:
             self._reset = False
         for name, body in self.panels.items():
             _panel(desk, name, body)
+        self.canvas.marks(desk)
         draw_dialogs(desk)
 
 
 def _panel(desk, name, body):
-    bare = name in ("Image", "Mask", "Overview")
+    bare = name in ("Image and mask", "Overview")
     if bare:
         imgui.push_style_var(imgui.StyleVar_.window_padding, (0, 0))
     flags = imgui.WindowFlags_
@@ -111,13 +123,12 @@ def _arrange(space):
     right = builder.dock_builder_split_node(space, RIGHT, min(0.4, wide))
     below = builder.dock_builder_split_node(right.id_at_opposite_dir, DOWN,
                                             min(0.3, 8 * unit / tall))
-    panes = builder.dock_builder_split_node(below.id_at_opposite_dir, RIGHT, 0.5)
     settings = builder.dock_builder_split_node(right.id_at_dir, DOWN, min(0.36, 13.2 * unit / tall))
     found = builder.dock_builder_split_node(settings.id_at_opposite_dir, DOWN,
                                             min(0.25, 6 * unit / (tall - 13.2 * unit)))
     top = builder.dock_builder_split_node(found.id_at_opposite_dir, UP, 0.38)
     for name, place in (
-        ("Image", panes.id_at_opposite_dir), ("Mask", panes.id_at_dir),
+        ("Image and mask", below.id_at_opposite_dir),
         ("Objects", below.id_at_dir), ("Overview", top.id_at_dir), ("Files", top.id_at_dir),
         ("Display", top.id_at_opposite_dir), ("Detection", found.id_at_dir),
         ("Mask settings", settings.id_at_dir),

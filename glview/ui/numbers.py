@@ -14,8 +14,9 @@ class Numbers:
     def __init__(self):
         self._key, self._values = None, None
 
-    def draw(self, desk, document, seen, corner, scale, name):
-        """Write the numbers of pane `name` into the present window."""
+    def draw(self, desk, document, seen, place, name):
+        """Write the numbers of pane `name`; place: its corner, the scale, the draw list."""
+        corner, scale, draw = place
         shape = document.image.shape
         y0, x0, y1, x1 = seen.box
         y0, x0 = max(0, math.floor(y0)), max(0, math.floor(x0))
@@ -25,7 +26,7 @@ class Numbers:
         values = self._read(desk, document, (y0, x0, y1, x1), name)
         if values is None:
             return
-        draw, height = imgui.get_window_draw_list(), imgui.get_text_line_height()
+        height = imgui.get_text_line_height()
         for y in range(y0, y1):
             for x in range(x0, x1):
                 text = short(values[y - y0, x - x0])

@@ -8,13 +8,11 @@ from imgui_bundle import imgui
 @dataclass
 class Screen:
     """What is on screen beside the panels.  places: name -> (x, y, width, height) of the items
-    drawn in the last frame; opened: names of open dialogs; typed: text in the command palette;
-    held: the key that went down last."""
+    drawn in the last frame; opened: names of open dialogs; typed: text in the command palette."""
 
     places: dict[str, tuple[float, float, float, float]] = field(default_factory=dict)
     opened: set[str] = field(default_factory=set)
     typed: str = ""
-    held: str = ""
 
 
 def mark(desk, name):
