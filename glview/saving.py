@@ -16,7 +16,7 @@ def read(image):
         return None
     from glview.files.save import load_mask
 
-    saved = load_mask(image.path, image.hdu)
+    saved = load_mask(image.path, _extension(image))
     if saved is not None and saved.provenance.get("plane", 0) != image.plane:
         return None
     return saved
@@ -28,19 +28,30 @@ def restored(saved):
     Where the saved mask differs from what its own settings give (another program wrote it), edits
     make up for the difference.
     """
-    known = saved.provenance
-    default = MaskSettings()
-    settings = replace(default, **{name: known[name] for name in ("threshold", "dilation", "shape")
-                                   if name in known})
+    settings = _settings(saved.provenance)
     confidence, edits = saved.probability, saved.edits
     if confidence is None and edits is None:
-        confidence = saved.mask.astype(np.float32)
-        settings = replace(default, threshold=0.5)
+        confidence, settings = saved.mask.astype(np.float32), MaskSettings()
     differs = mask.final_mask(confidence, settings, edits) != saved.mask
     if differs.any():
         edits = np.zeros(saved.mask.shape, np.uint8) if edits is None else edits.copy()
         edits[differs] = np.where(saved.mask[differs], EDIT_ADD, EDIT_DELETE)
     return confidence, settings, edits
+
+
+def _settings(known):
+    """The MaskSettings in a provenance; the default ones if its header cannot be true."""
+    names = ("threshold", "dilation", "shape")
+    try:
+        return MaskSettings(**{name: known[name] for name in names if name in known})
+    except (TypeError, ValueError):
+        return MaskSettings()
+
+
+def _extension(image):
+    """What files.save and files.load call the extension: 0 is the first picture of any format, but
+    not all of them know numbers."""
+    return image.hdu or None
 
 
 def restore(document, saved, found):
@@ -66,10 +77,13 @@ def write(image, detection, settings, edits, stamp):
     """
     from glview.files.save import save_mask
 
-    found = mask.final_mask(detection.confidence, settings, edits)
+    confidence, known = detection.confidence, dict(detection.provenance)
+    if detection.running:  # the model fills it at this moment
+        confidence = confidence.copy()
+    found = mask.final_mask(confidence, settings, edits)
     hand = np.zeros(1, np.uint8) if edits is None else edits
     provenance = {
-        **detection.provenance,
+        **known,
         "version": glview.__version__,
         "threshold": settings.threshold,
         "dilation": settings.dilation,
@@ -80,5 +94,5 @@ def write(image, detection, settings, edits, stamp):
     if image.planes > 1:
         provenance["plane"] = image.plane
     kept = edits if edits is not None and np.any(edits != EDIT_NONE) else None
-    return save_mask(image.path, found, detection.confidence, kept, provenance, hdu=image.hdu,
+    return save_mask(image.path, found, confidence, kept, provenance, hdu=_extension(image),
                      unchanged_since=stamp)

@@ -7,6 +7,7 @@ the events that a window system would send, one frame after another, and looks a
 import time
 
 import numpy as np
+import pytest
 from drawing import tell
 from imgui_bundle import imgui
 
@@ -21,6 +22,16 @@ from glview.workspace import Workspace
 SIZE = (1200, 800)
 LEFT, RIGHT, MIDDLE = 0, 1, 2
 KEYS_OF = {"Ctrl": imgui.Key.left_ctrl, "Shift": imgui.Key.left_shift, "Alt": imgui.Key.left_alt}
+
+WRITERS = {"text": 0, "text_unformatted": 0, "text_disabled": 0, "text_colored": 1}
+
+
+def _listening(write, heard, place):
+    def spoken(*arguments):
+        heard.append(arguments[place])
+        return write(*arguments)
+
+    return spoken
 
 
 class Robot:
@@ -212,6 +223,23 @@ class Robot:
 
     # the eyes
 
+    def reads(self, words):
+        """True if the interface writes a text that holds `words` in the next frame.
+
+        Letters are no pixels that a test could read back: what the panels hand to Dear ImGui is
+        listened to instead.
+        """
+        return any(words in text for text in self.texts())
+
+    def texts(self):
+        """Every text that the panels write in the next frame."""
+        heard = []
+        with pytest.MonkeyPatch.context() as patch:
+            for name, place in WRITERS.items():
+                patch.setattr(imgui, name, _listening(getattr(imgui, name), heard, place))
+            self.frame()
+        return heard
+
     def picture(self):
         """The whole window as it was drawn last: (height, width, 3) uint8, top row first."""
         width, height = self.platform.size
@@ -228,12 +256,16 @@ class Robot:
         px, py = self.of_pixel(y, x, pane)
         return self.picture()[int(py), int(px)].astype(int)
 
-    def colour_beside(self, y, x, pane="image"):
-        """RGB drawn on the upper edge of an image pixel, where the cursor's box is."""
-        py, px = self.seen(pane).to_pane(y + 1, x + 0.5)
-        left, top = self.places[pane][:2]
-        above = self.picture()[int(top + py) - 1 : int(top + py) + 2, int(left + px)].astype(int)
-        return above[above[:, 2].argmax()]
+    def boxed(self, y, x, pane="image"):
+        """True if the cursor's box, which is bluish, is drawn on the edges of an image pixel."""
+        seen, (left, top) = self.seen(pane), self.places[pane][:2]
+        shown, blue = self.picture().astype(int), []
+        for edge in ((y + 1, x + 0.5), (y, x + 0.5), (y + 0.5, x), (y + 0.5, x + 1)):
+            py, px = seen.to_pane(*edge)
+            row, column = int(top + py), int(left + px)
+            near = shown[row - 1 : row + 2, column - 1 : column + 2]
+            blue.append((near[..., 2] - near[..., 0]).max())
+        return min(blue) > 60
 
     def save_picture(self, path):
         """Write what is seen as a PNG, for the developer."""

@@ -143,6 +143,21 @@ def test_each_image_of_a_file_has_its_own_mask(frame):
     assert load_mask(frame, hdu="SCI,2").probability is None
 
 
+@pytest.mark.parametrize("suffix", ["fits", "npy"])
+def test_each_plane_of_a_cube_has_its_own_mask(tmp_path, suffix):
+    path, cube = tmp_path / f"cube.{suffix}", np.stack([SCENE, SCENE])
+    np.save(path, cube) if suffix == "npy" else fits.PrimaryHDU(cube).writeto(path)
+    for plane, mask in ((1, ~MASK), (0, ~MASK), (0, MASK)):
+        save_mask(path, mask, PROBABILITY, provenance={"plane": plane}, hdu=0)
+    np.testing.assert_array_equal(load_mask(path, 0, plane=0).mask, MASK)
+    saved = load_mask(path, 0, plane=1)
+    np.testing.assert_array_equal(saved.mask, ~MASK)
+    assert saved.provenance["plane"] == 1
+    np.testing.assert_array_equal(load_mask(path, 0).mask, MASK)
+    assert load_mask(path, plane=2) is None
+    assert len(walk(load_mask(path).where)) == 5
+
+
 def test_the_mask_follows_its_image_when_the_order_changes(frame):
     save_mask(frame, MASK, hdu=2)
     with fits.open(frame) as hdus:

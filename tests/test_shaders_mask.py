@@ -74,13 +74,17 @@ def state_of(buffers, document, box):
     return seen[box[0] - y0 : box[2] - y0, box[1] - x0 : box[3] - x0]
 
 
-def check(buffers, document, box=None):
-    """GPU = kernels = scipy in a box, for the document's present settings."""
+def check(buffers, document, box=None, whole=None):
+    """GPU = kernels = scipy in a box, for the document's present settings.
+
+    whole: what `by_scipy` gives, if it is known already.
+    """
     confidence, edits = document.detection.confidence, document.edits.array
     y0, x0, y1, x1 = box = box or (0, 0, *document.image.shape)
     drawn = state_of(buffers, document, box)
     assert np.array_equal(drawn, mask.mask_state(confidence, document.mask, edits, box))
-    assert np.array_equal(drawn, by_scipy(confidence, document.mask, edits)[y0:y1, x0:x1])
+    whole = by_scipy(confidence, document.mask, edits) if whole is None else whole
+    assert np.array_equal(drawn, whole[y0:y1, x0:x1])
     return drawn
 
 
@@ -97,18 +101,19 @@ def test_every_element_is_scipys(buffers, shape, radius):
     check(buffers, document, (20, 31, 55, 60))
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(8))
 def test_boxes_that_cut_a_large_frame_see_beyond_their_edge(buffers, seed):
     rng = np.random.default_rng(seed)
     shape = (int(rng.integers(513, 700)), int(rng.integers(1025, 1200)))
     document = document_of(np.zeros(shape, np.uint8), *random_mask(rng, shape, 0.001))
     for _ in range(3):
         document.mask = random_settings(rng)
+        whole = by_scipy(document.detection.confidence, document.mask, document.edits.array)
         for cy, cx in ((512, 512), (512, 1024), rng.integers(0, shape)):
             y0, x0 = max(0, cy - int(rng.integers(1, 60))), max(0, cx - int(rng.integers(1, 60)))
             y1, x1 = (min(n, edge + int(rng.integers(1, 90)))
                       for n, edge in zip(shape, (cy, cx), strict=True))
-            check(buffers, document, (y0, x0, y1, x1))
+            check(buffers, document, (y0, x0, y1, x1), whole)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 90), (90, 1), (2, 3), (17, 16), (512, 513)])
@@ -183,7 +188,7 @@ def test_a_reduced_cell_is_masked_if_a_pixel_in_it_is(buffers, level, shape):
     confidence, edits = random_mask(rng, shape, 0.0004)
     edits[rng.random(shape) < 0.9] = 0
     document = document_of(np.zeros(shape, np.uint8), confidence, edits)
-    for _ in range(4):
+    for _ in range(3):
         document.mask = random_settings(rng)
         final = by_scipy(confidence, document.mask, edits)
         final = np.isin(final, (MODEL, DILATED, ADDED))

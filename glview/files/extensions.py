@@ -26,6 +26,7 @@ ORIGIN = (
     ("tiling", "CRTILING", "how the image was cut for the detector"),
     ("added", "CRNADD", "pixels added by hand"),
     ("deleted", "CRNDEL", "pixels deleted by hand"),
+    ("plane", "CRPLANE", "plane of the cube, from 0"),
 )
 _AXIS = "(CTYPE|CUNIT|CNAME|CRVAL|CRPIX|CDELT|CROTA|CRDER|CSYER)[12]"
 _WCS = re.compile(
@@ -59,7 +60,7 @@ def origin_cards(provenance, image):
     """Cards that say what made the mask and which HDU it belongs to.
 
     provenance: any of version, model, weights_sha256, threshold, dilation, shape, tiling, added,
-    deleted. image: (index, name, version) of the HDU.
+    deleted, plane. image: (index, name, version) of the HDU.
     """
     known = {"version": "unknown"} | {k: v for k, v in provenance.items() if v is not None}
     if "threshold" in known:

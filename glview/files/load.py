@@ -31,10 +31,11 @@ class SavedMask:
     where: Path = Path()
 
 
-def load_mask(path, hdu=None):
+def load_mask(path, hdu=None, plane=None):
     """The SavedMask of an image, the newest if both its file and a side file hold one, or None.
 
     path: as for `open_images`. hdu: extension of the image; None is the one shown first.
+    plane: only the mask of this plane of a cube; None is the one saved last.
     CR_MASK and CR_PROBABILITY of other programs count where no mask of glview's is.
     Raises ReadError if there is one that cannot be read or does not fit the image.
     """
@@ -44,10 +45,10 @@ def load_mask(path, hdu=None):
     if image.path is not None and is_fits(source):
         hdus = scan(source.fd).hdus
         mine = [one for one in hdus if is_own(one) and belongs(one, hdus[image.hdu], hdus)]
-        found.append((source, mine or _foreign(hdus, image.shape)))
+        found.append((source, of_plane(mine, plane) or _foreign(hdus, image.shape)))
     for side in side_files(image.path):
         if side.is_file():
-            found.append((open_source(side), _side_hdus(side, image.hdu)))
+            found.append((open_source(side), of_plane(_side_hdus(side, image.hdu), plane)))
     found = [(source, hdus) for source, hdus in found if hdus]
     if not found:
         return None
@@ -76,6 +77,11 @@ def belongs(own, hdu, hdus):
     same = [one.index for one in hdus if name and (one.name, one.version) == (name, version)]
     index = same[0] if len(same) == 1 else own.cards.get("CREXT")
     return index == hdu.index
+
+
+def of_plane(hdus, plane):
+    """Those of glview's extensions that are about one plane of a cube; all for None."""
+    return [one for one in hdus if plane in (None, one.cards.get("CRPLANE", 0))]
 
 
 def _side_hdus(side, index):

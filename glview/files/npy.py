@@ -20,7 +20,7 @@ def read(source, ext=None):
 
     Raises ReadError for arrays that are no pictures: objects, records, complex, text, no pixels.
     """
-    if ext is not None:
+    if ext is not None and str(ext).strip() != "0":
         raise ReadError(f"{source.name} is an .npy file and has no extension {ext}")
     shape, fortran, dtype, offset = _header(source)
     if not shape or not math.prod(shape):

@@ -15,7 +15,7 @@ def read(source, ext=None):
 
     Raises ReadError if it is damaged or claims more pixels than a file of its size can hold.
     """
-    if ext is not None:
+    if ext is not None and str(ext).strip() != "0":
         raise ReadError(f"{source.name} is a PNG and has no extension {ext}")
     start = source.read(0, 33)
     if len(start) < 33 or start[12:16] != b"IHDR":

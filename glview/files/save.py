@@ -17,7 +17,15 @@ from glview.files.commit import SaveError, Version, commit, lock
 from glview.files.extensions import extension, origin_cards, sentence, wcs_cards
 from glview.files.fits import OWN
 from glview.files.header import BLOCK, scan
-from glview.files.load import SavedMask, belongs, is_fits, is_own, load_mask, side_files
+from glview.files.load import (
+    SavedMask,
+    belongs,
+    is_fits,
+    is_own,
+    load_mask,
+    of_plane,
+    side_files,
+)
 from glview.files.source import open_source, stamp_of
 
 __all__ = ["SaveError", "SaveResult", "SavedMask", "load_mask", "save_mask", "stamp"]
@@ -135,7 +143,9 @@ def _why_not_inside(source, real):
 def _save_inside(job, source, real):
     hdus = scan(source.fd).hdus
     hdu = hdus[job.image.hdu]
-    kept = [one for one in hdus if not (is_own(one) and belongs(one, hdu, hdus))]
+    own = [one for one in hdus if is_own(one) and belongs(one, hdu, hdus)]
+    replaced = of_plane(own, job.provenance.get("plane", 0))
+    kept = [one for one in hdus if one not in replaced]
     owner = (kept.index(hdu), hdu.name, hdu.version)
     if not lock(source.fd):
         raise SaveError(f"another program is saving {source.name}; try again when it is done")
@@ -167,7 +177,9 @@ def _side_version(job, side):
         raise SaveError(f"{error}; move it away, then save again") from error
     if "GLVSIDE" not in found.hdus[0].cards or found.problem:
         raise SaveError(f"{source.name} exists and is not whole or not glview's; move it away")
-    kept = [one for one in found.hdus if one.cards.get("CREXT") != owner[0]]
+    own = [one for one in found.hdus if one.cards.get("CREXT") == owner[0]]
+    replaced = of_plane(own, job.provenance.get("plane", 0))
+    kept = [one for one in found.hdus if one not in replaced]
     return _version(job, side, source, kept, owner)
 
 

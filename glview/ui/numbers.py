@@ -29,7 +29,8 @@ class Numbers:
         height = imgui.get_text_line_height()
         for y in range(y0, y1):
             for x in range(x0, x1):
-                text = short(values[y - y0, x - x0])
+                value = values[y - y0, x - x0]
+                text = short(value) if name == "image" else f"{value:.3f}"
                 py, px = seen.to_pane(y + 0.5, x + 0.5)
                 left = corner.x + px / scale.x - imgui.calc_text_size(text).x / 2
                 top = corner.y + py / scale.y - height / 2
