@@ -22,6 +22,9 @@ examples:
 """
 
 
+FARTHEST = 1e9  # pixels; no image is as wide
+
+
 class UsageError(Exception):
     """The command line asks for something that does not go together."""
 
@@ -44,6 +47,8 @@ def _zoom(text):
 
 def _centre(text):
     x, y = (float(part) for part in text.split(","))
+    if not (abs(x) <= FARTHEST and abs(y) <= FARTHEST):
+        raise ValueError(text)
     return x, y
 
 
@@ -136,10 +141,13 @@ def _run(options):
 def _show(names, options):
     from glview import library, session
 
+    if options.screenshot == "":
+        raise UsageError("--screenshot needs the name of a file to write")
     if options.screenshot and not names:
         raise UsageError("--screenshot needs a FILE or --demo")
     if options.pane != "all" and not options.screenshot:
         raise UsageError("--pane is for --screenshot")
+    _check_model(options.model or "auto")
     entries = [library.entry_for(name, options.ext) for name in names]
     wanted = {field.name for field in fields(session.Options)}
     asked = session.Options(**{k: v for k, v in vars(options).items() if k in wanted})
@@ -147,6 +155,17 @@ def _show(names, options):
         session.run_screenshot(entries, asked)
     else:
         session.run_window(entries, asked)
+
+
+def _check_model(name):
+    from glview.models import registry
+
+    if name == "auto" or Path(name).is_file():
+        return
+    try:
+        registry.lookup(name)
+    except registry.ModelError as error:
+        raise UsageError(str(error)) from error
 
 
 def demo_frame(folder):

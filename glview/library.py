@@ -33,6 +33,7 @@ class Library:
 
     def __init__(self, workspace, jobs, settings, tiles):
         self.workspace, self._jobs, self._settings, self._tiles = workspace, jobs, settings, tiles
+        self._waiting = {}
 
     # opening
 
@@ -78,7 +79,7 @@ class Library:
         document.stretch = known.stretch if known is not None else self._settings.stretch
         image = opened.image
         entry.documents[image.hdu, image.plane] = document
-        entry.shown = (image.hdu, image.plane)
+        self._turn_to(entry, (image.hdu, image.plane))
         entry.stamp = entry.stamp or opened.stamp
         self.finish_opening(document)
 
@@ -95,15 +96,23 @@ class Library:
     def show_image(self, image, plane):
         """Show another picture of the current file: an extension, or a plane of a cube."""
         entry = self.workspace.entry
-        key = (image.hdu, plane)
+        key, job = (image.hdu, plane), f"image {self.workspace.current}"
         if key in entry.documents:
-            entry.shown = key
+            self._jobs.cancel(job)
+            entry.loading = False
+            self._turn_to(entry, key)
             return
         images, wanted = entry.document.images, replace(image, plane=plane)
         entry.loading = True
-        self._jobs.start("image", lambda cancelled: opening.look_at(images, wanted),
+        self._jobs.start(job, lambda cancelled: opening.look_at(images, wanted),
                          lambda opened: self.opened(entry, opened),
                          lambda error: self._failed(entry, error))
+
+    def _turn_to(self, entry, key):
+        """Show a document of an entry; the cursor may lie off the new picture."""
+        entry.shown = key
+        if entry is self.workspace.entry:
+            self.workspace.cursor = None
 
     def read_failed(self, error):
         """A file could not be read any further; what is known of it stays."""
@@ -125,41 +134,62 @@ class Library:
 
     def _failed(self, entry, error):
         entry.loading = False
-        entry.error = str(error) if isinstance(error, ReadError) else repr(error)
-        if entry.document is not None:
-            self.workspace.notify(entry.error)
+        words = str(error) if isinstance(error, ReadError) else repr(error)
+        if entry.document is None:
+            entry.error = words
+        else:
+            self.workspace.notify(words)
 
     # saving
 
     @property
     def unsaved(self):
         """Names of the pictures with changes that are not on disk."""
-        return [document.image.name for document in self._documents() if document.changed]
+        return [document.image.name for document in self._changed()]
 
     def save(self):
         """Save the current document's mask."""
-        self._save(self.workspace.document, lambda: None)
-
-    def save_all(self, then):
-        """Save everything that changed, one after the other, then call `then`."""
-        left = [document for document in self._documents() if document.changed]
-        if not left:
-            then()
-            return
-        self._save(left[0], lambda: self.save_all(then))
-
-    def _documents(self):
-        return [document for entry in self.workspace.entries
-                for document in entry.documents.values()]
-
-    def _save(self, document, then):
+        document = self.workspace.document
         if document.image.path is None:
             self.workspace.notify("This picture has no file; the mask is handed to the program "
                                   "that opened the window when it closes.")
-            return
+        elif not document.has_mask:
+            self.workspace.notify("There is no mask to save yet: detect, or paint one.")
+        else:
+            self._one_by_one(id(document), lambda: self._save(document, lambda: None))
+
+    def save_all(self, then):
+        """Save everything that changed, one after the other, then call `then`."""
+        self._one_by_one("all", lambda: self._save_changed(then))
+
+    def _save_changed(self, then):
+        left = self._changed()
+        if left:
+            self._save(left[0], lambda: self.save_all(then))
+        else:
+            then()
+
+    def _changed(self):
+        """Documents whose files lack something; an array's mask goes to the caller instead."""
+        return [document for entry in self.workspace.entries
+                for document in entry.documents.values()
+                if document.changed and document.image.path is not None]
+
+    def _one_by_one(self, name, save):
+        """Save now or after the save under way, for each needs the stamp that the last one left."""
+        if "save" in self._jobs.busy:
+            self._waiting[name] = save
+        else:
+            save()
+
+    def _save_next(self):
+        while self._waiting and "save" not in self._jobs.busy:
+            self._waiting.pop(next(iter(self._waiting)))()
+
+    def _save(self, document, then):
         entry = next(one for one in self.workspace.entries
                      if document in one.documents.values())
-        detection, edits = document.detection, document.edits.array
+        detection, edits = replace(document.detection), document.edits.array
         edits = None if edits is None else edits.copy()
         step, stamp, settings = document.history.last, detection.stamps.now, document.mask
 
@@ -174,9 +204,13 @@ class Library:
             self.workspace.notify(f"Saved the mask in {shown_name(result.path)} "
                                   f"({result.method}{why}). {result.warning}".strip())
             then()
+            self._save_next()
 
-        self._jobs.start("save", work, done,
-                         lambda error: self.workspace.notify(f"NOT SAVED: {error}"))
+        def failed(error):
+            self.workspace.notify(f"NOT SAVED: {error}")
+            self._save_next()
+
+        self._jobs.start("save", work, done, failed)
 
 
 def _saved(image):

@@ -1,7 +1,5 @@
 """A document's mask to disk and back, with everything needed to go on working."""
 
-from dataclasses import replace
-
 import numpy as np
 
 import glview
@@ -16,10 +14,7 @@ def read(image):
         return None
     from glview.files.save import load_mask
 
-    saved = load_mask(image.path, _extension(image))
-    if saved is not None and saved.provenance.get("plane", 0) != image.plane:
-        return None
-    return saved
+    return load_mask(image.path, image.hdu, image.plane)
 
 
 def restored(saved):
@@ -46,12 +41,6 @@ def _settings(known):
         return MaskSettings(**{name: known[name] for name in names if name in known})
     except (TypeError, ValueError):
         return MaskSettings()
-
-
-def _extension(image):
-    """What files.save and files.load call the extension: 0 is the first picture of any format, but
-    not all of them know numbers."""
-    return image.hdu or None
 
 
 def restore(document, saved, found):
@@ -94,5 +83,5 @@ def write(image, detection, settings, edits, stamp):
     if image.planes > 1:
         provenance["plane"] = image.plane
     kept = edits if edits is not None and np.any(edits != EDIT_NONE) else None
-    return save_mask(image.path, found, confidence, kept, provenance, hdu=_extension(image),
+    return save_mask(image.path, found, confidence, kept, provenance, hdu=image.hdu,
                      unchanged_since=stamp)

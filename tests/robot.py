@@ -8,8 +8,8 @@ import time
 
 import numpy as np
 import pytest
-from drawing import tell
 from imgui_bundle import imgui
+from drawing import tell
 
 from glview import library
 from glview.app import Desk
@@ -19,7 +19,7 @@ from glview.settings import Settings
 from glview.ui import keys
 from glview.workspace import Workspace
 
-SIZE = (1200, 800)
+SIZE = (1000, 700)
 LEFT, RIGHT, MIDDLE = 0, 1, 2
 KEYS_OF = {"Ctrl": imgui.Key.left_ctrl, "Shift": imgui.Key.left_shift, "Alt": imgui.Key.left_alt}
 
@@ -44,6 +44,7 @@ class Robot:
         entries = [library.entry_of_array(one) if isinstance(one, np.ndarray)
                    else library.entry_for(one) for one in pictures]
         settings = Settings()
+        settings.remember = lambda desk: None
         self.platform = Offscreen(size)
         self.io = imgui.get_io()
         self.workspace = Workspace(entries, **state)
@@ -81,6 +82,13 @@ class Robot:
         """Draw `count` frames."""
         for _ in range(count):
             self.desk.frame()
+
+    def pause(self, seconds=1.0):
+        """Do nothing for so long, as Dear ImGui sees it: no double click, tooltips appear."""
+        usual, self.io.delta_time = self.io.delta_time, seconds
+        self.frame()
+        self.io.delta_time = usual
+        self.frame()
 
     def settle(self, seconds=60.0):
         """Draw frames until everything is loaded, counted, saved and shown."""
@@ -158,7 +166,7 @@ class Robot:
         self.frame()
         self.press(button)
         self.release(button)
-        self.frame(20)
+        self.pause()
 
     def drag(self, start, end, button=LEFT, steps=4, look=lambda: None):
         """Drag from one point to another; `look()` is called after every frame of it."""
@@ -212,6 +220,7 @@ class Robot:
         """Put `text` in the place of what a field holds, and press Return."""
         self.click(place, across=0.3)
         self.key("Ctrl+A")
+        self.key("Delete")
         self.type(text)
         self.key("Enter")
         self.frame(2)
@@ -220,6 +229,11 @@ class Robot:
         """Choose a line of a drop-down list by its key."""
         self.click(label, across=0.2)
         self.click(f"{label}:{key}", across=0.2)
+
+    def command(self, menu, label):
+        """Choose a line of a menu."""
+        self.click(f"menu:{menu}")
+        self.click(f"menu:{menu}:{label}", across=0.3)
 
     # the eyes
 

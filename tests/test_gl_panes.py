@@ -103,6 +103,11 @@ def test_so_it_is_far_out_in_a_huge_image(theatre, y_up):
     for zoom in (1.0, 2.7, 8.0, 64.0):
         for y, x in ((99_990.3, 99_980.7), (65_536.0, 12_345.6), (50_000.1, 99_999.9)):
             assert check_picking(theatre, document, zoom, y, x, rng) > 20
+    # float32 counts in twos here
+    wide, high = (far_document(shape, y_up) for shape in ((500, 30_000_001), (30_000_001, 500)))
+    for zoom in (1.0, 2.7, 8.0, 37.3):
+        assert check_picking(theatre, wide, zoom, 250.2, 29_999_977.7, rng) > 20
+        assert check_picking(theatre, high, zoom, 29_999_977.7, 250.2, rng) > 20
 
 
 @pytest.mark.parametrize("y_up", [True, False])
@@ -158,6 +163,8 @@ def test_an_outline_leaves_the_inside_free(theatre):
     assert not drawn[102:198, 122:238].any()
     drawn[100:200, 120:240] = False
     assert not drawn.any()
+    hidden = theatre.show(document, (400, 400), View(20, 20, 10.0), replace(overlay, shown=False))
+    assert is_colour(hidden["image"], (50 / 255,) * 3).all()
 
 
 @pytest.mark.parametrize("zoom", [1.0, 0.45, 0.21])

@@ -76,12 +76,12 @@ def test_numbers_stay_in_their_ranges(tmp_path):
     assert load(tmp_path, '{"brush": -5}').brush == 1
 
 
-def desk_with(stretch, overlay=Overlay(), brush=1, model="auto", size=(1600, 1000)):
+def desk_with(stretch, overlay=None, brush=1, model="auto", size=(1600, 1000)):
     image = from_array(np.arange(12.0).reshape(3, 4))
     document = opening.document_of(opening.look_at((image,), image))
     document.stretch = stretch
     entry = Entry(None, "a", documents={(0, 0): document}, shown=(0, 0))
-    workspace = Workspace([entry], overlay=overlay, brush=brush, model=model)
+    workspace = Workspace([entry], overlay=overlay or Overlay(), brush=brush, model=model)
     return SimpleNamespace(workspace=workspace, platform=SimpleNamespace(size=size))
 
 

@@ -208,6 +208,11 @@ def test_a_reduced_tile_follows_what_happens_beyond_its_edge(buffers, level):
     assert final[:, :side].sum() == 15 * 7
     assert np.array_equal(masked_cells(buffers, document, level),
                           pooled_judge(final, 1 << level))
+    for value in (EDIT_ADD, EDIT_DELETE):
+        document.edits.draw((30, side - 20), (50, side + 20), 9, value)
+        final = mask.final_mask(confidence, document.mask, document.edits.array)
+        assert np.array_equal(masked_cells(buffers, document, level),
+                              pooled_judge(final, 1 << level))
 
 
 def covered(seen, y, x):

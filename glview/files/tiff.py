@@ -1,5 +1,6 @@
 """TIFF pictures through tifffile: integers and floats, pages as planes."""
 
+import logging
 import math
 
 import numpy as np
@@ -19,6 +20,8 @@ def read(source, ext=None):
     """
     import tifffile
 
+    # It would write of damage to the shell; the ReadError below tells the user once.
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)
     try:
         tif = tifffile.TiffFile(source.file(), name=source.name)
         series = list(enumerate(tif.series))

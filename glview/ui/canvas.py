@@ -49,7 +49,8 @@ class Canvas:
         mark(desk, name)
         seen = window(desk.workspace.view, size, document.image.y_up)
         mouse = imgui.get_io().mouse_pos
-        at = seen.to_image((mouse.y - corner.y) * scale.y, (mouse.x - corner.x) * scale.x)
+        at = seen.to_image((mouse.y + 0.5 - corner.y) * scale.y,
+                             (mouse.x + 0.5 - corner.x) * scale.x)
         if imgui.is_item_hovered() or imgui.is_item_active():
             self._input(desk, document, seen, at)
         self._laid_out.append((name, size, corner, scale, imgui.get_window_draw_list()))

@@ -1,5 +1,6 @@
 """The display panel: scale, limits, colour map, contrast."""
 
+import math
 from dataclasses import replace
 
 from imgui_bundle import imgui
@@ -36,13 +37,13 @@ def _limits(desk, document, stretch):
     if chosen == "user" and stretch.limits != "user":
         stretch = replace(stretch, low=low, high=high)
     stretch = replace(stretch, limits=chosen)
-    _, low = imgui.input_float("Low", low, format="%.6g")
-    lowered = imgui.is_item_deactivated_after_edit()
+    lowered, new_low = imgui.input_float("Low", low, format="%.6g")
     mark(desk, "Low")
-    _, high = imgui.input_float("High", high, format="%.6g")
-    raised = imgui.is_item_deactivated_after_edit()
+    raised, new_high = imgui.input_float("High", high, format="%.6g")
     mark(desk, "High")
-    if (lowered or raised) and high > low:
+    # What was not typed keeps its own precision: the field's is that of a float.
+    low, high = new_low if lowered else low, new_high if raised else high
+    if (lowered or raised) and -math.inf < low < high < math.inf:
         stretch = replace(stretch, limits="user", low=low, high=high)
     _, clip = imgui.checkbox("3-sigma clip", stretch.clip)
     mark(desk, "3-sigma clip")

@@ -24,7 +24,8 @@ def overview_panel(desk):
     whole = window(fitted(document.image.shape, size), size, document.image.y_up)
     if imgui.is_item_active():
         mouse = imgui.get_io().mouse_pos
-        at = whole.to_image((mouse.y - corner.y) * scale.y, (mouse.x - corner.x) * scale.x)
+        at = whole.to_image((mouse.y + 0.5 - corner.y) * scale.y,
+                             (mouse.x + 0.5 - corner.x) * scale.x)
         workspace.fit = False
         workspace.view = View(*at, workspace.view.zoom).inside(document.image.shape)
     seen = desk.scene.seen_box

@@ -24,7 +24,8 @@ def mark(desk, name):
 def choice(desk, label, current, labels):
     """A drop-down of `labels` (key -> words); returns the key chosen, `current` if none was."""
     chosen = current
-    if imgui.begin_combo(label, labels.get(current, current)):
+    long = imgui.ComboFlags_.height_large.value
+    if imgui.begin_combo(label, labels.get(current, current), long):
         for key, words in labels.items():
             if imgui.selectable(words, key == current)[0]:
                 chosen = key
