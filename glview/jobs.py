@@ -75,7 +75,10 @@ class Jobs:
 
 
 class Feed:
-    """Loads what the last frame wished for, in its order; wishes of older frames are dropped."""
+    """Loads what the last frame wished for, in its order; wishes of older frames are dropped.
+
+    What failed once is not tried again: every frame wishes for it, and the loop would never rest.
+    """
 
     def __init__(self, wake=lambda: None, workers=2):
         self._wake = wake
@@ -83,6 +86,7 @@ class Feed:
         self._changed = threading.Condition()
         self._wishes = {}
         self._under_way = set()  # until taken
+        self._hopeless = set()
         self._closed = False
         self._threads = [
             threading.Thread(target=self._work, name="glview-feed", daemon=True)
@@ -100,7 +104,8 @@ class Feed:
     def wish(self, wishes):
         """wishes: dict of key -> callable without arguments that makes the value."""
         with self._changed:
-            self._wishes = {k: make for k, make in wishes.items() if k not in self._under_way}
+            vain = self._under_way | self._hopeless
+            self._wishes = {key: make for key, make in wishes.items() if key not in vain}
             self._changed.notify_all()
 
     def take(self):
@@ -111,6 +116,8 @@ class Feed:
             return None
         with self._changed:
             self._under_way.discard(key)
+            if error is not None:
+                self._hopeless.add(key)
         return key, value, error
 
     def close(self):

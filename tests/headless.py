@@ -27,6 +27,7 @@ class Desk:
         return self.workspace.document
 
     def settle(self):
+        """Collect results until no job is left; returns the current document."""
         until = time.monotonic() + 20
         while self.jobs.busy:
             assert time.monotonic() < until, self.jobs.busy
@@ -36,6 +37,7 @@ class Desk:
         return self.document
 
     def show(self, number):
+        """Show the entry of that number and wait for all of it."""
         self.library.show(number)
         return self.settle()
 

@@ -19,7 +19,7 @@ from glview.settings import Settings
 from glview.ui import keys
 from glview.workspace import Workspace
 
-SIZE = (1000, 700)
+SIZE = (800, 600)
 LEFT, RIGHT, MIDDLE = 0, 1, 2
 KEYS_OF = {"Ctrl": imgui.Key.left_ctrl, "Shift": imgui.Key.left_shift, "Alt": imgui.Key.left_alt}
 
@@ -117,6 +117,16 @@ class Robot:
         width, height = self.places[pane][2:]
         return window(self.view, (round(height), round(width)), self.document.image.y_up)
 
+    def tab(self, name):
+        """The point of the window where the tab of a docked panel is."""
+        panel = imgui.internal.find_window_by_name(name)
+        bar = panel.dock_node.tab_bar
+        left = bar.bar_rect.min.x
+        for tab in bar.tabs:
+            if imgui.internal.tab_bar_get_tab_name(bar, tab) == name:
+                return left + tab.offset + tab.width / 2, bar.bar_rect.get_center().y
+        raise AssertionError(f"{name} is docked nowhere")
+
     def of_pixel(self, y, x, pane="image"):
         """The point of the window where the middle of an image pixel is drawn in a pane."""
         py, px = self.seen(pane).to_pane(y + 0.5, x + 0.5)
@@ -141,6 +151,22 @@ class Robot:
         """Let the model have said this, (H, W) float32, of the whole frame."""
         tell(self.document, confidence)
         self.settle()
+
+    def in_sight(self):
+        """Names of the items that the next frame draws."""
+        self.frame()
+        return set(self.places)
+
+    def show(self, name):
+        """Scroll the thumbnails until one of them is in sight as a whole."""
+        for _ in range(30):
+            if name in self.in_sight():
+                low = self.places[name][1] + self.places[name][3]
+                if low <= self.places["objects"][1] + self.places["objects"][3]:
+                    self.settle()
+                    return
+            self.wheel(-1, self.at("objects", 0.5, 0.5))
+        raise AssertionError(f"{name} cannot be scrolled to")
 
     # the mouse
 

@@ -112,6 +112,9 @@ def test_nothing_comes_after_cancel(jobs, log, ending):
     jobs.start("b", lambda cancelled: "b", log.done.append, log.failed.append)
     wait_for(lambda: jobs.collect() or log.done)
     assert log.done == ["b"] and not log.failed
+    if ending == "cancelled":
+        log.wait()
+        assert not log.woken.acquire(timeout=0.05)  # nothing came, so nobody is woken
 
 
 def test_a_job_cancelled_before_it_began_never_runs(log):
@@ -202,6 +205,18 @@ def test_an_error_comes_with_its_key_and_the_rest_goes_on(feed, log):
     (bad, value, error), good = take_all(feed, log, 2)
     assert bad == "bad" and value is None and isinstance(error, ZeroDivisionError)
     assert good == ("good", 7, None)
+
+
+def test_what_failed_is_not_tried_again_in_every_frame(feed, log):
+    tries = []
+    wishes = {"bad": lambda: tries.append(1) or 1 / 0}
+    feed.wish(wishes)
+    assert take_all(feed, log, 1)[0][2] is not None
+    feed.wish(wishes)
+    assert feed.pending == 0 and feed.take() is None
+    feed.wish({**wishes, "another": lambda: 1})
+    assert take_all(feed, log, 1) == [("another", 1, None)]
+    assert len(tries) == 1
 
 
 def test_closing_ends_the_threads_and_drops_the_wishes(log):

@@ -8,6 +8,7 @@ import pytest
 from astropy.io import fits
 from headless import SHAPE, Desk, paint, work_on
 
+from glview import saving
 from glview.core import mask
 from glview.core.mask import MaskSettings
 from glview.core.stretch import Stretch
@@ -174,16 +175,18 @@ def test_an_array_is_there_at_once(desk_of):
         entry_of_array(np.zeros(3))
 
 
-def test_work_that_has_begun_is_not_replaced_by_what_was_saved(desk_of, frame):
+def test_work_that_has_begun_is_not_replaced_by_what_was_saved(desk_of, frame, monkeypatch):
     first = desk_of(frame)
     work_on(first.show(0))
     first.library.save()
     first.settle()
-    desk = desk_of(frame)
+    desk, painted, read = desk_of(frame), threading.Event(), saving.read
+    monkeypatch.setattr(saving, "read", lambda image: painted.wait(20) and read(image))
     desk.library.show(0)
     while desk.document is None:
         desk.jobs.collect()
     paint(desk.document, 30)
+    painted.set()
     desk.settle()
     assert desk.document.detection.confidence is None
     assert "saved with this picture earlier" in desk.workspace.notices[0]

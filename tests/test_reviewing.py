@@ -151,7 +151,10 @@ def gated(array):
     return Image("a", array.shape, array.dtype, read), gate, asked
 
 
-def test_a_count_may_finish_while_more_tiles_arrive(desk):
+def test_a_count_may_finish_while_more_tiles_arrive(desk, monkeypatch):
+    calls, find = [], objects.find_objects
+    monkeypatch.setattr(objects, "find_objects",
+                        lambda *a, **k: (calls.append(1), find(*a, **k))[1])
     image, gate, asked = gated(np.ones(SHAPE, np.float32))
     document = opening.document_of(opening.look_at((image,), image))
     confidence = np.zeros(SHAPE, np.float32)
@@ -159,19 +162,20 @@ def test_a_count_may_finish_while_more_tiles_arrive(desk):
     tell(document, confidence)
     desk.reviewer.update(document)
     assert asked.wait(10)
-    confidence[30, 30] = 1
-    document.detection.stamps.touch((30, 30, 31, 31))
-    for _ in range(3):
+    for place in (10, 20, 30):
+        confidence[place, place] = 1
+        document.detection.stamps.touch((place, place, place + 1, place + 1))
         desk.reviewer.update(document)
     gate.set()
     while document.review.objects is None:
         desk.jobs.collect()
         time.sleep(0.001)
     assert len(document.review.objects) >= 1
-    assert len(desk.settle(document).objects) == 2
+    assert len(desk.settle(document).objects) == 4
+    assert len(calls) == 2
 
 
-def test_a_count_for_other_settings_is_dropped(desk):
+def test_a_count_for_other_settings_is_followed_by_one_for_the_present_ones(desk):
     image, gate, asked = gated(np.ones(SHAPE, np.float32))
     document = opening.document_of(opening.look_at((image,), image))
     tell(document, document_with(BOXES).detection.confidence)
@@ -180,7 +184,12 @@ def test_a_count_for_other_settings_is_dropped(desk):
     document.change(threshold=0.85)
     desk.reviewer.update(document)
     gate.set()
-    assert desk.settle(document).objects["area"].tolist() == [4]
+    while document.review.objects is None:
+        desk.jobs.collect()
+        time.sleep(0.001)
+    review = desk.settle(document)
+    assert review.objects["area"].tolist() == [4]
+    assert review.key == (id(document), *document.mask_key)
 
 
 def test_a_file_that_cannot_be_read_is_told(desk):

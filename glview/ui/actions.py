@@ -111,6 +111,8 @@ def _stretch(**changes):
 
 
 def _escape(desk):
+    if desk.screen.opened:
+        return  # the dialogs close by themselves
     if desk.detector.running is not None:
         desk.detector.cancel()
     else:

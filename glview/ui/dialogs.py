@@ -97,7 +97,8 @@ def _notices(desk):
         return
     size = imgui.get_main_viewport().size
     imgui.set_next_window_pos((size.x / 2, 40), imgui.Cond_.always.value, (0.5, 0.0))
-    imgui.set_next_window_size((min(640, size.x - 40), 0))
+    width = min(640.0, size.x - 40)
+    imgui.set_next_window_size_constraints((width, 0), (width, 0.4 * size.y))
     flags = (imgui.WindowFlags_.no_title_bar.value | imgui.WindowFlags_.no_docking.value
              | imgui.WindowFlags_.always_auto_resize.value
              | imgui.WindowFlags_.no_focus_on_appearing.value

@@ -37,7 +37,7 @@ class Layout:
         }
         self.files = OpenFile()
         self._keyboard = Keyboard()
-        self._reset = False
+        self._reset = self._popup = False
 
     @property
     def asking(self):
@@ -50,8 +50,9 @@ class Layout:
 
     def draw(self, desk):
         """Draw everything and act on the input of this frame."""
+        desk.screen.places.clear()
         self._keyboard.look()
-        if not imgui.get_io().want_text_input:
+        if not (imgui.get_io().want_text_input or self._popup):
             press_keys(desk, self._keyboard)
         self.files.poll(desk.library)
         _menu(desk)
@@ -60,11 +61,13 @@ class Layout:
         node = imgui.internal.dock_builder_get_node(space)
         if self._reset or (node is not None and node.is_leaf_node() and not node.windows):
             _arrange(space)
-            self._reset = False
+            desk.workspace.split, self._reset = 0.5, False
         for name, body in self.panels.items():
             _panel(desk, name, body)
         self.canvas.marks(desk)
         draw_dialogs(desk)
+        # As it was before the next frame's Escape closes it: that key is for the popup alone.
+        self._popup = imgui.is_popup_open("", imgui.PopupFlags_.any_popup.value)
 
 
 def _panel(desk, name, body):

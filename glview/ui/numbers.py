@@ -5,7 +5,7 @@ import math
 import numpy as np
 from imgui_bundle import imgui
 
-LIGHT, DARK = imgui.IM_COL32(255, 255, 255, 255), imgui.IM_COL32(0, 0, 0, 200)
+LIGHT, DARK = imgui.IM_COL32(255, 255, 255, 255), imgui.IM_COL32(0, 0, 0, 130)
 
 
 class Numbers:
@@ -26,15 +26,18 @@ class Numbers:
         values = self._read(desk, document, (y0, x0, y1, x1), name)
         if values is None:
             return
-        height = imgui.get_text_line_height()
+        height, room = imgui.get_text_line_height(), seen.zoom / scale.x
         for y in range(y0, y1):
             for x in range(x0, x1):
                 value = values[y - y0, x - x0]
                 text = short(value) if name == "image" else f"{value:.3f}"
                 py, px = seen.to_pane(y + 0.5, x + 0.5)
-                left = corner.x + px / scale.x - imgui.calc_text_size(text).x / 2
+                width = imgui.calc_text_size(text).x
+                if width > room:
+                    continue  # it would run into its neighbours; the next zoom step shows it
+                left = corner.x + px / scale.x - width / 2
                 top = corner.y + py / scale.y - height / 2
-                draw.add_text((left + 1, top + 1), DARK, text)
+                draw.add_rect_filled((left - 2, top), (left + width + 2, top + height), DARK, 3.0)
                 draw.add_text((left, top), LIGHT, text)
 
     def _read(self, desk, document, box, name):

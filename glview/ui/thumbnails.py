@@ -27,6 +27,7 @@ def thumbnails_panel(desk):
     if count:
         _grid(desk, document, review, count)
     imgui.end_child()
+    mark(desk, "objects")
 
 
 def _grid(desk, document, review, count):

@@ -1,0 +1,109 @@
+"""Detection on 4 Mpx: glview's command against the `cosmic-conn` command on the same file."""
+
+import os
+import subprocess
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from astropy.io import fits
+
+from bench import report
+from bench.programs import ProgramError, command, environment, glview
+from glview.files import open_images
+from glview.models.remote import Detection
+
+SIZE, MODEL = 4, "ground_imaging"
+WARM = 1  # Mpx of the frame that is searched first, so that nothing is compiled or read later
+
+
+@dataclass(frozen=True)
+class Run:
+    """A whole process.  seconds and cpu: of it and its children; peak: MB of the largest."""
+
+    seconds: float
+    cpu: float
+    peak: float
+
+
+def measure(frames, options):
+    """One table.  The programs take turns; their first runs, on a smaller frame, do not count."""
+    repeats = 1 if options.quick else 3
+    names, excuse = ["glview"], None
+    _run(_lines(frames, WARM)["glview"], frames.folder)
+    try:
+        _run(_lines(frames, WARM)["cosmic-conn"], frames.folder)
+        names.append("cosmic-conn")
+    except (ProgramError, OSError) as error:
+        excuse = f"The peer cannot run (pip install cosmic-conn torch): {error}"
+    runs = {name: [] for name in names}
+    for _ in range(repeats):
+        for name in names:
+            runs[name].append(_run(_lines(frames, SIZE)[name], frames.folder))
+    own = [_child(frames.path(SIZE)) for _ in range(repeats)]
+    table = _table(runs, [taken for taken, _ in own])
+    table.notes.append(excuse or _agreement(frames.path(SIZE), own[-1][1]))
+    return [table]
+
+
+def _lines(frames, size):
+    """Name -> the command line that searches a frame of so many Mpx."""
+    path, picture = frames.path(size), frames.folder / "detected.png"
+    return {"glview": glview(path, "--detect", "--model", MODEL, "--size", "1280x800",
+                             "--screenshot", picture),
+            "cosmic-conn": [command("cosmic-conn") or "cosmic-conn", "-i", str(path), "-m", MODEL]}
+
+
+def _run(line, folder):
+    log = folder / "detect.log"
+    with log.open("wb") as output:
+        began = time.monotonic()
+        process = subprocess.Popen(line, env=environment(folder), cwd=folder, stdout=output,
+                                   stderr=output)
+        _, status, used = os.wait4(process.pid, 0)
+        seconds = time.monotonic() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise ProgramError(f"{line[0]} ended with exit code {process.returncode}:\n"
+                           + log.read_text(errors="replace")[-2000:])
+    return Run(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1e6)
+
+
+def _child(path):
+    """(seconds, confidence) of the detector's process, as the window starts it."""
+    detection = Detection(open_images(str(path))[0], MODEL)
+    try:
+        while True:
+            for event in detection.poll():
+                if "done" in event:
+                    return event["seconds"], detection.confidence
+                if "error" in event:
+                    raise ProgramError(event["error"])
+            time.sleep(0.05)
+    finally:
+        detection.close()
+
+
+def _agreement(path, confidence):
+    """A sentence on whether the two found the same."""
+    with fits.open(path.parent / "cosmic_conn_output" / f"CR_{path.name}") as hdus:
+        theirs = np.asarray(hdus["CR_PROBABILITY"].data)
+    ours, peer = confidence > 0.5, theirs > 0.5
+    return (f"At 0.5: glview masks {ours.sum()} pixels, cosmic-conn {peer.sum()}; "
+            f"{(ours != peer).sum()} of {ours.size} differ.")
+
+
+def _table(runs, own):
+    table = report.Table(
+        f"Detection of {SIZE} Mpx with {MODEL}, whole process, seconds: median (range)",
+        ("program", "n", "seconds", "CPU s", "peak MB", "peer / glview"))
+    ours = [run.seconds for run in runs["glview"]]
+    for name, held in runs.items():
+        times = [run.seconds for run in held]
+        table.add(name, len(held), report.seconds(times),
+                  f"{report.median([run.cpu for run in held]):.1f}",
+                  f"{max(run.peak for run in held):.0f}",
+                  report.ratio(times, ours) if name != "glview" else "")
+    table.add("glview, the network alone", len(own), report.seconds(own), "-", "-", "")
+    table.notes.append("glview: --detect --screenshot; cosmic-conn: its command, crop 1024.")
+    return table

@@ -1,0 +1,185 @@
+"""glview and DS9 in real windows on an X server of the benchmark's own."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from bench.machine import cpu_seconds
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 120.0  # seconds until a program counts as stuck
+POLL = 0.01  # seconds between two questions to a program
+SIZE = (1280, 800)
+
+
+class ProgramError(Exception):
+    """A program that is measured did not do its part; the message says which and what it said."""
+
+
+def command(name):
+    """The path of a command of this Python environment, or None."""
+    path = Path(sys.executable).with_name(name)
+    return str(path) if path.exists() else None
+
+
+def glview(*arguments):
+    """The command line that runs glview as a user does."""
+    installed = command("glview")
+    return [*([installed] if installed else [sys.executable, "-m", "glview"]),
+            *map(str, arguments)]
+
+
+def environment(folder):
+    """Variables for the programs: folders of their own, software OpenGL, byte code kept."""
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    made = os.environ | {"GLVIEW_CONFIG": str(folder / "config"), "LIBGL_ALWAYS_SOFTWARE": "1",
+                         "PYTHONPATH": path, "XPA_METHOD": "local",
+                         "XPA_TMPDIR": str(folder / "xpa")}
+    # With it, modules that pip did not compile would be compiled again at every start.
+    made.pop("PYTHONDONTWRITEBYTECODE", None)
+    return made
+
+
+def wait_for(question, process, what):
+    """Ask until the answer is true and return it; raises ProgramError if it never comes."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        answer = question()
+        if answer:
+            return answer
+        if process.poll() is not None:
+            raise ProgramError(f"{what}: it ended with exit code {process.returncode}")
+        time.sleep(POLL)
+    raise ProgramError(f"{what}: nothing after {PATIENCE:.0f} s")
+
+
+def end(process):
+    """Stop a program that was started here."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+    process.wait()
+
+
+class Stage:
+    """An X server without a window manager, and the name server that DS9 answers through."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        for name in ("config", "xpa"):
+            (folder / name).mkdir(exist_ok=True)
+        self.environment = environment(folder)
+        self.has_ds9 = all(map(shutil.which, ("ds9", "xpaget", "xpaset", "xpans")))
+        self._servers = []
+
+    def __enter__(self):
+        if not shutil.which("Xvfb"):
+            raise ProgramError("Xvfb is missing; on Debian and Ubuntu: apt install xvfb")
+        read, write = os.pipe()
+        screen = f"{SIZE[0]}x{SIZE[1]}x24"
+        self._serve(["Xvfb", "-displayfd", str(write), "-screen", "0", screen, "-nolisten", "tcp"],
+                    pass_fds=(write,))
+        os.close(write)
+        with os.fdopen(read) as answer:
+            self.environment["DISPLAY"] = f":{answer.readline().strip()}"
+        self.environment.pop("WAYLAND_DISPLAY", None)
+        if self.has_ds9:
+            self._serve(["xpans"])
+        return self
+
+    def _serve(self, line, **options):
+        self._servers.append(subprocess.Popen(
+            line, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            **options))
+
+    def __exit__(self, *error):
+        for server in reversed(self._servers):
+            end(server)
+
+
+class Shown:
+    """A program with a picture in its window.
+
+    seconds: from its start until then; cpu: CPU seconds that it had used when that was noticed.
+    """
+
+    def __init__(self, stage, line):
+        self._stage, self._log = stage, stage.folder / "program.log"
+        with self._log.open("wb") as log:
+            self._began = time.monotonic()
+            self._process = subprocess.Popen(line, env=stage.environment, stdout=log, stderr=log)
+        try:
+            self.seconds = self._picture()
+            self.cpu = cpu_seconds(self.pid)
+        except ProgramError as error:
+            end(self._process)
+            raise ProgramError(f"{error}\n{self._log.read_text(errors='replace')}") from None
+
+    @property
+    def pid(self):
+        return self._process.pid
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        end(self._process)
+
+
+class Glview(Shown):
+    """glview with its window open; it tells itself when the first picture was drawn."""
+
+    name = "glview"
+
+    def __init__(self, stage, path):
+        self._state = stage.folder / "state.json"
+        self._state.unlink(missing_ok=True)
+        size = "x".join(map(str, SIZE))
+        super().__init__(stage, glview(path, "--size", size, "--state", self._state))
+
+    def _picture(self):
+        return wait_for(lambda: self._told().get("first_picture_s"), self._process, "glview")
+
+    def settle(self):
+        """Wait until the whole file was read and everything is drawn from it."""
+        wait_for(lambda: self._told().get("settled") and self._told().get("sharp"),
+                 self._process, "glview")
+
+    def _told(self):
+        return json.loads(self._state.read_text()) if self._state.exists() else {}
+
+
+class Ds9(Shown):
+    """DS9 with its window open; when the picture is there is found by asking it over XPA."""
+
+    name = "DS9"
+    TITLE = "bench"
+
+    def __init__(self, stage, path):
+        size = "x".join(map(str, SIZE))
+        super().__init__(stage, ["ds9", "-title", self.TITLE, "-geometry", size, str(path),
+                                 "-zoom", "to", "fit"])
+
+    def _picture(self):
+        wait_for(self._is_fitted, self._process, "ds9")
+        self._ask("xpaset", "-p", self.TITLE, "update", "now")
+        return time.monotonic() - self._began
+
+    def _is_fitted(self):
+        """Before it carried `-zoom to fit` out, DS9 answers that the zoom is 1, or nothing."""
+        answer = self._ask("xpaget", self.TITLE, "zoom").split()
+        return bool(answer) and float(answer[0]) != 1.0
+
+    def settle(self):
+        """DS9 has done everything when `update now` returns."""
+
+    def _ask(self, *line):
+        return subprocess.run(line, env=self._stage.environment, capture_output=True,
+                              text=True, check=False).stdout
