@@ -42,18 +42,22 @@ class Desk:
 
     def frame(self):
         """Take results, take input, draw."""
-        self._collect()
+        self._guard(self._collect)
         self.platform.start_frame()
-        try:
-            self._interface()
-        except Exception as error:  # a panel that fails costs its frame, not the user's work
-            log.exception("a panel failed")
-            self.workspace.notify(f"Something went wrong in a panel: {error!r}")
+        self._guard(self._interface)
         self.platform.compose()
         wishes = self.scene.draw(self.workspace)
         self.feed.wish({**wishes, **self.reviewer.wishes})
         self.platform.finish_frame()
         self.frames += 1
+
+    def _guard(self, part):
+        """Run a part of the frame; one that fails costs its frame, not the user's work."""
+        try:
+            part()
+        except Exception as error:  # whatever it is, the window and the edits stay
+            log.exception("a part of the frame failed")
+            self.workspace.notify(f"Something went wrong: {error!r}")
 
     def _interface(self):
         document = self.workspace.document

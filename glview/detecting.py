@@ -29,7 +29,10 @@ class Detector:
         """A sentence on the chosen model."""
         if self.workspace.model == "auto":
             return registry.choose(document.image.header)[1]
-        info = registry.lookup(self.workspace.model)
+        try:
+            info = registry.lookup(self.workspace.model)
+        except registry.ModelError:  # a file of weights, or a name from another version
+            return f"The weights in {self.workspace.model}."
         return f"{info.sentence} Expects {info.units}. {info.licence}."
 
     @staticmethod
@@ -57,7 +60,7 @@ class Detector:
         self._document = document
         self._before = (detection.confidence, detection.covered, detection.provenance)
         detection.running, detection.covered = True, 0.0
-        detection.status = why or f"{registry.lookup(name).title}"
+        detection.status = why or self.labels().get(name, f"The weights in {name}")
 
     def poll(self):
         """Take over what the child sent.  Main thread, once a frame."""

@@ -93,6 +93,10 @@ class Library:
         self._jobs.start(f"sky {name}", lambda cancelled: opening.sky(image),
                          lambda sky: setattr(document, "sky", sky), self.read_failed)
 
+    def restoring(self, document):
+        """True until it is known whether a mask was saved with the document."""
+        return f"saved {id(document)}" in self._jobs.busy
+
     def show_image(self, image, plane):
         """Show another picture of the current file: an extension, or a plane of a cube."""
         entry = self.workspace.entry
@@ -147,8 +151,8 @@ class Library:
         """Names of the pictures with changes that are not on disk."""
         return [document.image.name for document in self._changed()]
 
-    def save(self):
-        """Save the current document's mask."""
+    def save(self, beside=False):
+        """Save the current document's mask; beside: in a file of its own beside the image's."""
         document = self.workspace.document
         if document.image.path is None:
             self.workspace.notify("This picture has no file; the mask is handed to the program "
@@ -156,7 +160,7 @@ class Library:
         elif not document.has_mask:
             self.workspace.notify("There is no mask to save yet: detect, or paint one.")
         else:
-            self._one_by_one(id(document), lambda: self._save(document, lambda: None))
+            self._one_by_one(id(document), lambda: self._save(document, lambda: None, beside))
 
     def save_all(self, then):
         """Save everything that changed, one after the other, then call `then`."""
@@ -186,7 +190,7 @@ class Library:
         while self._waiting and "save" not in self._jobs.busy:
             self._waiting.pop(next(iter(self._waiting)))()
 
-    def _save(self, document, then):
+    def _save(self, document, then, beside=False):
         entry = next(one for one in self.workspace.entries
                      if document in one.documents.values())
         detection, edits = replace(document.detection), document.edits.array
@@ -194,7 +198,7 @@ class Library:
         step, stamp, settings = document.history.last, detection.stamps.now, document.mask
 
         def work(cancelled):
-            return saving.write(document.image, detection, settings, edits, entry.stamp)
+            return saving.write(document.image, detection, settings, edits, entry.stamp, beside)
 
         def done(result):
             entry.stamp = result.stamp
@@ -207,7 +211,8 @@ class Library:
             self._save_next()
 
         def failed(error):
-            self.workspace.notify(f"NOT SAVED: {error}")
+            advice = "" if beside else "; Ctrl+Shift+S saves it beside the file"
+            self.workspace.notify(f"NOT SAVED: {error}{advice}")
             self._save_next()
 
         self._jobs.start("save", work, done, failed)

@@ -57,11 +57,12 @@ def restore(document, saved, found):
     document.saved = detection.stamps.now
 
 
-def write(image, detection, settings, edits, stamp):
+def write(image, detection, settings, edits, stamp, beside=False):
     """Save the final mask, the confidence and the edits; worker.
 
     detection: its confidence and provenance are saved; settings: MaskSettings; edits: a copy of the
-    plane or None; stamp: of the file when it was opened, for a file that changed since is refused.
+    plane or None; stamp: of the file when it was opened, for a file that changed since is refused;
+    beside: into a file of its own beside the image's, which may then have changed.
     Returns files.save.SaveResult; raises files.save.SaveError.
     """
     from glview.files.save import save_mask
@@ -84,4 +85,4 @@ def write(image, detection, settings, edits, stamp):
         provenance["plane"] = image.plane
     kept = edits if edits is not None and np.any(edits != EDIT_NONE) else None
     return save_mask(image.path, found, confidence, kept, provenance, hdu=image.hdu,
-                     unchanged_since=stamp)
+                     unchanged_since=None if beside else stamp, beside=beside)

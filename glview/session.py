@@ -1,6 +1,5 @@
 """One run of the program: a window until it is closed, or a picture without a window."""
 
-import json
 import os
 import threading
 from dataclasses import dataclass, replace
@@ -8,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-import glview
 from glview import library, opening
 from glview.core.view import View, fitted
 from glview.settings import Settings, folder
+from glview.statefile import age, write_state
 from glview.workspace import Workspace
 
 FIRST_PICTURE_SECONDS = 0.8  # a file that takes longer to open does not hold the window back
@@ -87,7 +86,6 @@ def run_window(entries, options):
     desk_of.append(desk)
     try:
         _show_first(desk, first)
-        _prepare(desk, options)
         desk.run(_each_frame(desk, options))
     finally:
         desk.close()
@@ -110,7 +108,8 @@ def run_screenshot(entries, options):
     try:
         _show_first(desk, first)
         _settle(desk)
-        _prepare(desk, options)
+        _look(desk, options)
+        _work(desk, options)
         _settle(desk)
         _write(platform, desk, options.screenshot)
     finally:
@@ -157,9 +156,8 @@ def _refuse_at_once(first, entries):
 
 
 def _workspace(entries, settings, options):
-    workspace = Workspace(entries, overlay=settings.overlay, brush=settings.brush,
-                          model=options.model or settings.model)
-    return workspace
+    return Workspace(entries, overlay=settings.overlay, brush=settings.brush,
+                     model=options.model or settings.model)
 
 
 def _layout_file():
@@ -181,20 +179,23 @@ def _show_first(desk, first):
     desk.library.receive(desk.workspace.entries[0], first)
 
 
-def _prepare(desk, options):
-    """Apply the options that need the document, as soon as there is one."""
+def _look(desk, options):
+    """Apply the options that say how to look at the document, as soon as there is one."""
     document = desk.workspace.document
-    if document is None:
-        return
     changes = {"kind": options.scale, "limits": options.limits, "colormap": options.cmap}
     document.stretch = replace(document.stretch, **{k: v for k, v in changes.items() if v})
-    settings = {"threshold": options.threshold, "dilation": options.dilate}
-    document.mask = replace(document.mask, **{k: v for k, v in settings.items() if v is not None})
+    _look_at(desk.workspace, document, options)
+
+
+def _work(desk, options):
+    """Apply the options that change the mask; after what was saved earlier has been shown."""
+    document = desk.workspace.document
     if options.start is not None:
         _check_shape(options.start, document.image.shape)
         document.detection.confidence, document.detection.covered = options.start, 1.0
         document.detection.stamps.touch((0, 0, *document.image.shape))
-    _look_at(desk.workspace, document, options)
+    settings = {"threshold": options.threshold, "dilation": options.dilate}
+    document.change(**{k: v for k, v in settings.items() if v is not None})
     if options.detect:
         desk.detector.start(document)
 
@@ -236,56 +237,29 @@ def _write(platform, desk, path):
 
 
 def _each_frame(desk, options):
-    """What happens after every frame: the title, the late options, the state for scripts."""
-    told = [None, desk.workspace.document is not None]
-    first = []
+    """What happens after every frame: the late options, the title, the state for scripts."""
+    late = [_look, _work]
+    title, first = [None], []
 
     def each(desk):
         document = desk.workspace.document
-        if options.state and document is not None and not first and desk.frames > 1:
-            desk.platform.ctx.finish()
-            first.append(_age())
-        if document is not None and not told[1]:
-            told[1] = True
-            _prepare(desk, options)
-        name = desk.workspace.entry.name if desk.workspace.entries else ""
-        mark = "* " if document is not None and document.changed else ""
-        title = f"{mark}{name} - {TITLE}" if name else TITLE
-        if title != told[0]:
-            told[0] = title
-            desk.platform.set_title(title)
+        if document is not None:
+            if options.state and not first and desk.frames > 1:
+                desk.platform.ctx.finish()
+                first.append(age())
+            if late and (late[0] is _look or not desk.library.restoring(document)):
+                late.pop(0)(desk, options)
+        _set_title(desk, title)
         if options.state:
-            _write_state(desk, Path(options.state), first)
+            write_state(desk, Path(options.state), first)
 
     return each
 
 
-def _age():
-    """Seconds since this process was started, or None where the system does not tell."""
-    try:
-        fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
-        up = float(Path("/proc/uptime").read_text().split()[0])
-    except OSError:
-        return None
-    return up - int(fields[19]) / os.sysconf("SC_CLK_TCK")
-
-
-def _write_state(desk, path, first):
-    """What a script that drives the window needs to know, as JSON, replaced in one step."""
-    workspace, document = desk.workspace, desk.workspace.document
-    state = {"version": glview.__version__, "frame": desk.frames, "file": None,
-             "first_picture_s": first[0] if first else None,
-             "view": vars(workspace.view), "cursor": workspace.cursor, "tool": workspace.tool,
-             "settled": desk.settled, "sharp": desk.scene.sharp, "readout": desk.readout.text,
-             "notices": workspace.notices, "places": desk.screen.places}
-    if document is not None:
-        objects = document.review.objects
-        state |= {"file": document.image.name, "mask": vars(document.mask),
-                  "stretch": vars(document.stretch), "limits": document.limits,
-                  "added": document.edits.added, "deleted": document.edits.deleted,
-                  "objects": None if objects is None else len(objects),
-                  "pixels": document.review.pixels, "changed": document.changed,
-                  "covered": document.detection.covered}
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(state))
-    part.replace(path)
+def _set_title(desk, told):
+    entry = desk.workspace.entry if desk.workspace.entries else None
+    mark = "* " if entry is not None and entry.document and entry.document.changed else ""
+    title = f"{mark}{entry.name} - {TITLE}" if entry is not None else TITLE
+    if title != told[0]:
+        told[0] = title
+        desk.platform.set_title(title)

@@ -22,6 +22,7 @@ LAYERS = {  # a folder, or a module beside them -> what it may import of glview;
     "workspace": {"core"},
     "settings": {"core", "workspace"},
     "readout": {"core", "workspace"},
+    "statefile": set(),
     "reviewing": {"core", "workspace"},
     "opening": {"core", "files", "workspace"},
     "saving": {"core", "files", "workspace"},

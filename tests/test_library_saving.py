@@ -229,3 +229,19 @@ def test_an_array_is_handed_over_and_not_asked_about(desk_of):
     desk.library.save_all(lambda: then.append(1))
     assert then == [1]
     assert mask_of(desk.document).sum() == desk.document.edits.added > 0
+
+
+def test_the_work_on_a_file_that_changed_can_be_saved_beside_it(desk_of, frame):
+    desk = desk_of(frame)
+    document = desk.show(0)
+    shown = work_on(document)
+    frame.write_bytes(frame.read_bytes())
+    before = frame.read_bytes()
+    desk.library.save()
+    desk.settle()
+    assert document.changed and "Ctrl+Shift+S" in desk.workspace.notices[0]
+    desk.library.save(beside=True)
+    desk.settle()
+    assert not document.changed
+    assert frame.read_bytes() == before
+    assert np.array_equal(fits.getdata(f"{frame}.glview.fits", "CR_MASK") > 0, shown)

@@ -4,8 +4,8 @@ import logging
 
 import numpy as np
 import pytest
-from astropy.io import fits
 from imgui_bundle import imgui
+from astropy.io import fits
 from robot import Robot
 
 from glview.core.view import View

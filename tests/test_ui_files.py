@@ -205,6 +205,24 @@ def test_tab_steps_through_the_files(three):
             assert f"value {1000 + number}" in robot.desk.readout.text
 
 
+def test_tab_in_a_panel_is_the_next_file_and_in_a_field_the_next_field(three):
+    with Robot(*three, size=(800, 950)) as robot:
+        robot.click("Invert", across=0.05)
+        for number in (1, 2, 0, 1):
+            robot.key("Tab")
+            robot.settle()
+            assert robot.workspace.current == number
+        robot.click("Low", across=0.3)
+        robot.key("Ctrl+A")
+        robot.type("5")
+        robot.key("Tab")
+        robot.type("80")
+        robot.key("Enter")
+        robot.settle()
+        assert robot.workspace.current == 1
+        assert robot.document.limits == (5.0, 80.0)
+
+
 def test_a_click_in_the_list_shows_the_file_and_keeps_the_work_on_the_others(three):
     with Robot(*three, overlay=OVERLAY) as robot:
         robot.click(robot.tab("Files"))

@@ -239,6 +239,30 @@ def test_space_pans_while_a_pencil_is_chosen(robot):
     assert robot.document.edits.added == 4
 
 
+@pytest.mark.parametrize("name", ["Invert", "Outline", "tool:delete", "Detect"])
+def test_keys_do_not_press_the_button_that_was_clicked_last(robot, name):
+    if name == "Detect":
+        robot.move(name)
+        robot.press()
+        robot.move("image")  # let go elsewhere: not a click
+        robot.release()
+    else:
+        robot.click(name, across=0.1)
+    state = robot.document.stretch, robot.workspace.overlay
+    robot.move("image")
+    robot.key("Left")
+    robot.key("Down")
+    robot.key("B")
+    robot.hold("Space")
+    start, view = robot.at("image"), robot.view
+    robot.drag(start, (start[0] + 16, start[1]))
+    robot.hold("Space", False)
+    robot.key("Enter")
+    assert (robot.document.stretch, robot.workspace.overlay) == state
+    assert robot.view.x == pytest.approx(view.x - 2) and robot.workspace.tool == "add"
+    assert robot.desk.detector.running is None and robot.document.edits.array is None
+
+
 def test_painting_goes_on_outside_the_image_and_the_pane(robot):
     robot.workspace.view = View(4, 4, ZOOM)
     robot.key("B")

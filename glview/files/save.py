@@ -54,7 +54,8 @@ def stamp(path):
 
 
 def save_mask(
-    path, mask, probability=None, edits=None, provenance=None, *, hdu=None, unchanged_since=None
+    path, mask, probability=None, edits=None, provenance=None, *, hdu=None, unchanged_since=None,
+    beside=False,
 ):
     """Save a mask as CR_MASK (and CR_PROBABILITY, CR_EDITS) with the image's WCS.
 
@@ -63,6 +64,7 @@ def save_mask(
     edits: the same shape, uint8 (0 none, 1 added, 2 deleted); saved if any is not 0.
     provenance: see `extensions.origin_cards`. hdu: extension of the image; None is the first shown.
     unchanged_since: `stamp` of the file; saving is refused if the file is another by now.
+    beside: write the side file even if the image's own file could take the mask.
     Returns SaveResult. Raises SaveError, and then every file is as it was.
     """
     try:
@@ -82,7 +84,7 @@ def save_mask(
         dict(provenance or {}),
         datetime.now(UTC).replace(tzinfo=None).isoformat("T", "milliseconds"),
     )
-    why = _why_not_inside(source, real)
+    why = "as asked for" if beside else _why_not_inside(source, real)
     if why:
         place, warning = _save_beside(job)
     else:

@@ -114,7 +114,7 @@ def open_source(path):
 
 
 def _open(path):
-    name = shown_name(path)
+    name = shown_name(path) or os.fspath(path)
     try:
         mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):

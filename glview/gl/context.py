@@ -44,7 +44,6 @@ def _start_imgui(ini):
     io = imgui.get_io()
     io.set_ini_filename(str(ini) if ini else "")
     io.config_flags |= imgui.ConfigFlags_.docking_enable.value
-    io.config_flags |= imgui.ConfigFlags_.nav_enable_keyboard.value
     io.config_windows_move_from_title_bar_only = True
     # With the assertion off, a panel that raises costs its frame and not the program.
     io.config_error_recovery_enable_assert = False

@@ -169,6 +169,8 @@ ACTIONS = (
            lambda desk: desk.layout.files.ask(desk.workspace), _always),
     Action("File", "Save mask", ("Ctrl+S",), lambda desk: desk.library.save(),
            _has_mask),
+    Action("File", "Save mask beside the file", ("Ctrl+Shift+S",),
+           lambda desk: desk.library.save(beside=True), _has_mask),
     Action("File", "Next file", ("Tab",), lambda desk: desk.library.step(+1), _many),
     Action("File", "Previous file", ("Shift+Tab",), lambda desk: desk.library.step(-1), _many),
     Action("File", "Quit", ("Ctrl+Q",), lambda desk: desk.quit(), _always),

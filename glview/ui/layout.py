@@ -66,17 +66,30 @@ class Layout:
             _panel(desk, name, body)
         self.canvas.marks(desk)
         draw_dialogs(desk)
-        # As it was before the next frame's Escape closes it: that key is for the popup alone.
+        self._share_keys()
+
+    def _share_keys(self):
+        """Lists, menus and questions that pop up take all keys; else they are the program's alone.
+
+        Keyboard navigation would press the button clicked last when Space is held to pan.
+        """
+        # As it is now: the next frame's Escape closes the popup before the keys are looked at.
         self._popup = imgui.is_popup_open("", imgui.PopupFlags_.any_popup.value)
+        io, navigation = imgui.get_io(), imgui.ConfigFlags_.nav_enable_keyboard.value
+        io.config_flags = io.config_flags & ~navigation | (navigation if self._popup else 0)
 
 
 def _panel(desk, name, body):
     bare = name in ("Image and mask", "Overview")
     if bare:
         imgui.push_style_var(imgui.StyleVar_.window_padding, (0, 0))
-    flags = imgui.WindowFlags_
-    visible, _ = imgui.begin(name, None, flags.no_collapse.value | (
-        flags.no_scrollbar.value | flags.no_scroll_with_mouse.value if bare else 0))
+    kinds = imgui.WindowFlags_
+    flags = kinds.no_collapse.value
+    if bare:
+        flags |= kinds.no_scrollbar.value | kinds.no_scroll_with_mouse.value
+    if not imgui.get_io().want_text_input:
+        flags |= kinds.no_nav_inputs.value  # Tab is the next file; in a field, the next field
+    visible, _ = imgui.begin(name, None, flags)
     if bare:
         imgui.pop_style_var()
     if visible:
