@@ -35,6 +35,7 @@ class Desk:
         self.detector = Detector(workspace, wake)
         self.reviewer = Reviewer(workspace, self.jobs, self.scene.thumbnails)
         self.library = Library(workspace, self.jobs, settings, self.scene.tiles)
+        self.library.hold()
         self.frames, self.done, self.bare = 0, False, None
         style.apply(platform.io, platform.scale)
 
@@ -69,6 +70,8 @@ class Desk:
             self.scene.pane(self.bare, self.platform.size[::-1])
 
     def _collect(self):
+        if self.frames > 1 and self.workspace.document is not None:  # it is on screen
+            self.library.release()
         self.jobs.collect()
         self.detector.poll()
         until = time.perf_counter() + UPLOAD_SECONDS
@@ -86,6 +89,7 @@ class Desk:
     def settled(self):
         """True when nothing is loading, counting, detecting or saving."""
         return (not self.jobs.busy and not self.feed.pending and self.detector.running is None
+                and not self.library.holding
                 and not any(entry.loading for entry in self.workspace.entries))
 
     def settle(self, seconds=600.0):

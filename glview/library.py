@@ -34,11 +34,28 @@ class Library:
     def __init__(self, workspace, jobs, settings, tiles):
         self.workspace, self._jobs, self._settings, self._tiles = workspace, jobs, settings, tiles
         self._waiting = {}
+        self._held = None
 
     # opening
 
+    def hold(self):
+        """Leave all that needs slow imports until `release`, for the first picture comes first."""
+        self._held = []
+
+    def release(self):
+        """Do what was left, and no longer wait with anything."""
+        held, self._held = self._held, None
+        for document in held or ():
+            self.finish_opening(document)
+
+    @property
+    def holding(self):
+        """True while something is left until `release`."""
+        return bool(self._held)
+
     def show(self, number):
         """Show the entry of that number, opening it first if need be."""
+        self._settings.like(self.workspace.document)
         self.workspace.current = number
         self.workspace.cursor = None
         entry = self.workspace.entry
@@ -85,6 +102,9 @@ class Library:
 
     def finish_opening(self, document):
         """Exact statistics and reduced levels, the sky, and what was saved earlier."""
+        if self._held is not None:
+            self._held.append(document)
+            return
         image, name = document.image, f"{id(document)}"
         self._jobs.start(f"saved {name}", lambda cancelled: _saved(image),
                          lambda found: self._restore(document, found), self.read_failed)
@@ -95,7 +115,7 @@ class Library:
 
     def restoring(self, document):
         """True until it is known whether a mask was saved with the document."""
-        return f"saved {id(document)}" in self._jobs.busy
+        return document in (self._held or ()) or f"saved {id(document)}" in self._jobs.busy
 
     def show_image(self, image, plane):
         """Show another picture of the current file: an extension, or a plane of a cube."""

@@ -10,7 +10,7 @@ import numpy as np
 from glview import library, opening
 from glview.core.view import View, fitted
 from glview.settings import Settings, folder
-from glview.statefile import age, write_state
+from glview.statefile import age, imported, write_state
 from glview.workspace import Workspace
 
 FIRST_PICTURE_SECONDS = 0.8  # a file that takes longer to open does not hold the window back
@@ -246,7 +246,7 @@ def _each_frame(desk, options):
         if document is not None:
             if options.state and not first and desk.frames > 1:
                 desk.platform.ctx.finish()
-                first.append(age())
+                first.extend((age(), imported()))
             if late and (late[0] is _look or not desk.library.restoring(document)):
                 late.pop(0)(desk, options)
         _set_title(desk, title)

@@ -64,13 +64,17 @@ class Settings:
         if isinstance(held.get("model"), str):
             self.model = held["model"]
 
-    def remember(self, desk):
-        """Take over what the user likes from a running window and write it."""
-        document, workspace = desk.workspace.document, desk.workspace
+    def like(self, document):
+        """Let new files start with the display of this Document; None changes nothing."""
         if document is not None:
             names = [name for name in KEPT if getattr(document.stretch, name) != "user"]
             kept = {name: getattr(document.stretch, name) for name in names}
             self.stretch = replace(Stretch(), **kept)
+
+    def remember(self, desk):
+        """Take over what the user likes from a running window and write it."""
+        workspace = desk.workspace
+        self.like(workspace.document)
         self.overlay, self.brush, self.model = workspace.overlay, workspace.brush, workspace.model
         self.size = tuple(desk.platform.size)
         self.save(folder() / FILE)

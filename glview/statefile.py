@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import glview
@@ -17,14 +18,21 @@ def age():
     return up - int(fields[19]) / os.sysconf("SC_CLK_TCK")
 
 
+def imported():
+    """Names of the packages imported so far that do not come with Python."""
+    return sorted({name.partition(".")[0] for name in tuple(sys.modules)}
+                  - sys.stdlib_module_names)
+
+
 def write_state(desk, path, first):
     """What a script that drives the window needs to know, replaced in one step.
 
-    first: [seconds from the start of the process to the first picture], or [] before it.
+    first: [`age`, `imported`] at the first picture, or [] before it.
     """
     workspace, document = desk.workspace, desk.workspace.document
     state = {"version": glview.__version__, "frame": desk.frames, "file": None,
              "first_picture_s": first[0] if first else None,
+             "first_picture_packages": first[1] if first else None,
              "view": vars(workspace.view), "cursor": workspace.cursor, "tool": workspace.tool,
              "settled": desk.settled, "sharp": desk.scene.sharp, "readout": desk.readout.text,
              "notices": workspace.notices, "places": desk.screen.places}

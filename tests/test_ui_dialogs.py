@@ -191,8 +191,8 @@ def test_many_notices_leave_room_for_work(robot):
     assert not robot.workspace.notices
 
 
-@pytest.mark.parametrize("text", ["50 % of it %s %n", "caf\u00e9 \u4e2d\u6587", "a\udcffb", "x##y###z",
-                                  "nul\0nul", ""])
+@pytest.mark.parametrize("text", ["50 % of it %s %n", "caf\u00e9 \u4e2d\u6587", "a\udcffb",
+                                  "x##y###z", "nul\0nul", ""])
 def test_any_text_can_be_shown(robot, text):
     robot.workspace.notify(text)
     robot.document.detection.status = text

@@ -1,4 +1,4 @@
-"""The display panel by mouse and keyboard, judged by the colours of pixels whose values are known."""
+"""The display panel by mouse and keyboard, judged by colours of pixels whose values are known."""
 
 from dataclasses import replace
 

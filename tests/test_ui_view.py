@@ -1,4 +1,4 @@
-"""Two panes and one view: what the mouse and the keys do to it, seen in the pixels of each frame."""
+"""Two panes and one view: what mouse and keys do to it, seen in the pixels of each frame."""
 
 import numpy as np
 import pytest

@@ -1,0 +1,201 @@
+"""The real window on a screen of its own, worked with as a person would: mouse, keyboard, eyes."""
+
+import time
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from screen import Program, Screen
+
+OPTIONS = ("--size", "1000x700")
+SLOW = {"astropy", "numba", "torch", "scipy", "PIL"}
+ALWAYS = ("image", "mask", "overview", "Threshold", "objects", "menu:Help")  # at any window size
+
+
+@pytest.fixture(scope="module")
+def screen(tmp_path_factory):
+    """The X server of this file; a missing program is a failure, for then nothing was tested."""
+    try:
+        made = Screen(tmp_path_factory.mktemp("screen"))
+    except FileNotFoundError as missing:
+        pytest.fail(str(missing), pytrace=False)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def frame(tmp_path, sky):
+    """A plain FITS frame with rays."""
+    path = tmp_path / "frame.fits"
+    fits.writeto(path, sky.image)
+    return path
+
+
+def masked(program):
+    """Share of the mask pane's pixels that are drawn as masked."""
+    shown = program.part("mask")[2:-2, 2:-2]
+    cursor = shown[..., 2] - shown[..., 0] > 60  # its box is bluish
+    return ((shown > 100).any(-1) & ~cursor).mean()
+
+
+def test_the_whole_job(screen, frame, tmp_path, sky):
+    """Open, zoom, detect, paint, undo, save; the next start shows what was saved."""
+    science = frame.read_bytes()
+    with Program(screen, tmp_path, frame, *OPTIONS, "--model", "ACS-WFC") as program:
+        state = program.wait(lambda state: state["file"] is not None)
+        assert not SLOW & set(state["first_picture_packages"])
+        assert {"imgui_bundle", "numpy"} <= set(state["first_picture_packages"])
+        assert state["limits"][0] < np.median(sky.image) < state["limits"][1]
+        assert program.part("image").std() > 20, "a picture, not a black window"
+        assert masked(program) == 0
+
+        program.move("image")
+        zoom = program.wait()["view"]["zoom"]
+        state = program.click("image", button="up", times=6)
+        assert state["view"]["zoom"] == pytest.approx(zoom * 1.25**6, rel=1e-6)
+        before = state["view"]
+        x, y = program.at("image")
+        state = program.drag((x, y), (x - 60, y + 30))
+        assert state["view"]["x"] - before["x"] == pytest.approx(60 / before["zoom"], abs=0.6)
+        assert state["view"]["y"] - before["y"] == pytest.approx(30 / before["zoom"], abs=0.6)
+
+        program.key("f", "d")
+        state = program.wait(lambda state: state.get("covered") == 1.0 and state["objects"], 120)
+        assert state["changed"] and not state["notices"]
+        found, detected = state["pixels"], masked(program)
+        assert detected > 0.0005
+        assert found > 0.3 * sky.truth.sum()
+
+        program.key("b", "bracketright", "bracketright")
+        state = program.drag(program.of_pixel(40, 60), program.of_pixel(40, 120))
+        assert state["added"] > 150 and state["deleted"] == 0
+        state = program.wait(lambda state: state["pixels"] > found)
+        added, painted = state["added"], masked(program)
+        assert painted > detected
+        state = program.key("ctrl+z")
+        assert state["added"] == 0
+        program.wait(lambda state: state["pixels"] == found)
+        assert masked(program) == pytest.approx(detected, abs=1e-5)
+        state = program.key("ctrl+shift+z")
+        assert state["added"] == added
+        state = program.wait(lambda state: state["pixels"] > found)
+        pixels = state["pixels"]
+
+        state = program.key("ctrl+s")
+        state = program.wait(lambda state: not state["changed"])
+        assert "frame.fits" in state["notices"][0]
+        program.key("ctrl+q")
+        assert program.ended() == (0, "")
+    assert frame.read_bytes().startswith(science)
+    with fits.open(frame) as hdus:
+        saved = hdus["CR_MASK"].data.astype(bool)
+        assert saved.sum() == pixels and saved[40, 60:121].all()
+        assert (hdus[0].data == sky.image).all()
+    with Program(screen, tmp_path, frame, *OPTIONS) as program:
+        state = program.wait(lambda state: state.get("pixels") == pixels)
+        assert state["added"] == added and not state["changed"]
+        green = program.part("mask")
+        green = (green[..., 1] > 180) & (green[..., 0] < 100)
+        assert green.any() and masked(program) == pytest.approx(painted, rel=0.2)
+        program.key("ctrl+q")
+        assert program.ended() == (0, "")
+
+
+def test_resizing_and_quitting_with_unsaved_changes(screen, frame, tmp_path):
+    before = frame.read_bytes()
+    with Program(screen, tmp_path, frame, *OPTIONS) as program:
+        program.wait(lambda state: state["file"] is not None)
+        for width, height in ((700, 500), (1300, 900)):
+            screen.xdo("windowsize", "--sync", program.window, width, height)
+            state = program.wait(lambda state, low=height - 50: bottom(state) > low)
+            assert right(state) <= width and bottom(state) <= height
+            assert program.picture().shape == (height, width, 3)
+            assert program.part("image").std() > 20 and program.part("Threshold").std() > 5
+            assert state["view"]["zoom"] > 0.3
+        program.move("image")
+        program.key("b")
+        program.drag(program.at("image", 0.4, 0.5), program.at("image", 0.6, 0.5))
+        state = program.key("ctrl+q")
+        assert "unsaved:stay" in state["places"] and program.process.poll() is None
+        state = program.click("unsaved:stay")
+        assert "unsaved:stay" not in state["places"] and state["changed"]
+        screen.ask_to_close(program.window)
+        state = program.wait(lambda state: "unsaved:discard" in state["places"])
+        program.move("unsaved:discard")
+        time.sleep(0.1)
+        screen.xdo("click", 1)
+        assert program.ended() == (0, "")
+    assert frame.read_bytes() == before
+
+
+def bottom(state):
+    return max(state["places"][name][1] + state["places"][name][3] for name in ALWAYS)
+
+
+def right(state):
+    return max(state["places"][name][0] + state["places"][name][2] for name in ALWAYS)
+
+
+def test_an_idle_window_uses_no_processor_time(screen, frame, tmp_path):
+    with Program(screen, tmp_path, frame, *OPTIONS) as program:
+        program.wait(lambda state: state["file"] is not None)
+        program.click("image", button="up", times=3)
+        program.wait()
+        time.sleep(1.0)  # tooltips and the last frames after an event
+        frames, used = program.state["frame"], program.cpu_seconds()
+        time.sleep(2.0)
+        assert program.cpu_seconds() - used < 0.1
+        assert program.state["frame"] == frames
+        program.key("ctrl+q")
+        assert program.ended() == (0, "")
+
+
+def test_broken_files_among_good_ones(screen, frame, tmp_path):
+    broken = tmp_path / "broken.fits"
+    broken.write_bytes(b"SIMPLE  =                    T" + b" " * 500)
+    with Program(screen, tmp_path, broken, frame, tmp_path / "missing.fits", *OPTIONS) as program:
+        state = program.wait(lambda state: state["frame"] > 3)
+        assert state["file"] is None
+        assert program.picture().std() > 5, "not a black window"
+        program.move((300, 300))
+        state = program.key("Tab")
+        program.wait(lambda state: state["file"] is not None)
+        assert program.part("image").std() > 20
+        program.key("Tab")
+        program.wait(lambda state: state["file"] is None)
+        program.key("ctrl+q")
+        assert program.ended() == (0, "")
+
+
+def test_show_returns_the_corrected_mask(screen, tmp_path):
+    """`glview.show` on an array: the window opens, the user paints, and the mask comes back."""
+    code = """if True:
+        import numpy as np, glview
+        image = np.random.default_rng(0).normal(100, 5, (60, 80)).astype("f4")
+        mask = np.zeros((60, 80), bool)
+        mask[10:20, 10:20] = True
+        np.save("mask.npy", glview.show(image, mask=mask))
+    """
+    with Program(screen, tmp_path, code=code) as program:
+        time.sleep(1.5)  # it writes no state
+        width, height = (int(word) for word in screen.xdo(
+            "getwindowgeometry", program.window).split()[-1].split("x"))
+        screen.xdo("mousemove", "--window", program.window, width // 6, height // 3)
+        screen.xdo("key", "b")
+        time.sleep(0.2)
+        screen.xdo("mousedown", 1)
+        for step in range(10):
+            screen.xdo("mousemove", "--window", program.window, width // 6 + 12 * step, height // 3)
+            time.sleep(0.03)
+        screen.xdo("mouseup", 1)
+        time.sleep(0.3)
+        screen.xdo("key", "ctrl+q")
+        code, printed = program.ended()
+        assert (code, printed) == (0, "")
+    mask = np.load(tmp_path / "mask.npy")
+    assert mask.shape == (60, 80) and mask.dtype == bool
+    assert mask[10:20, 10:20].all()
+    others = mask.copy()
+    others[10:20, 10:20] = False
+    rows, columns = np.nonzero(others)
+    assert len(set(rows)) == 1 and np.ptp(columns) + 1 == len(columns) > 5, "one straight stroke"
