@@ -153,7 +153,7 @@ def test_odd_pictures_can_be_looked_at_and_painted_on(name):
         robot.key("N")
         robot.settle()
         assert robot.document.edits.added == 1
-        assert robot.reads("1 object")
+        assert robot.reads("1 object, ")
         assert not robot.workspace.notices
         shown = robot.picture()
         assert len(np.unique(shown.reshape(-1, 3)[::7], axis=0)) > 5

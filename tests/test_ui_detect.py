@@ -127,7 +127,7 @@ def test_cancel_restores_what_was_there(robot, children, how):
     robot.move("image", 0.02, 0.02)
     robot.frame()
     assert white(robot, 20, 30) and not white(robot, 50, 60)
-    assert robot.reads("1 object")
+    assert robot.reads("1 object, ")
     assert "cancelled" in robot.document.detection.status
 
 
@@ -201,7 +201,7 @@ def test_the_file_can_be_changed_while_a_detection_runs(tmp_path, children):
         assert not second.has_mask and first.detection.confidence[5, 6] == np.float32(0.9)
         robot.key("Shift+Tab")
         robot.settle()
-        assert robot.reads("1 object")
+        assert robot.reads("1 object, ")
         assert white(robot, 5, 6) or robot.view.zoom < 1
 
 

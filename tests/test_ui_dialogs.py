@@ -8,6 +8,7 @@ from imgui_bundle import imgui
 from astropy.io import fits
 from robot import Robot
 
+import glview
 from glview.core.view import View
 from glview.library import mask_of
 from glview.ui.actions import ACTIONS, MENUS, MOUSE
@@ -76,6 +77,13 @@ def test_the_help_lists_every_key(robot):
             assert action.label in texts
             assert any(action.keys[0] in text for text in texts)
     assert {words for _, words in MOUSE} <= set(texts)
+
+
+def test_about_says_what_to_cite(robot):
+    robot.command("Help", "About glview")
+    robot.frame(2)
+    assert robot.reads(f"glview {glview.__version__}")
+    assert robot.reads("Xu et al.") and robot.reads("Zhang & Bloom 2020")
 
 
 def test_the_header_shows_the_cards(robot):
@@ -319,4 +327,4 @@ def test_a_panel_that_raises_costs_a_frame_and_becomes_a_notice(robot, stage, ca
     paint(robot)
     assert robot.document.edits.added == 11
     robot.settle()
-    assert robot.reads("1 object")
+    assert robot.reads("1 object, ")

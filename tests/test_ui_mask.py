@@ -253,13 +253,16 @@ def test_keys_do_not_press_the_button_that_was_clicked_last(robot, name):
     robot.key("Left")
     robot.key("Down")
     robot.key("B")
-    robot.hold("Space")
     start, view = robot.at("image"), robot.view
-    robot.drag(start, (start[0] + 16, start[1]))
-    robot.hold("Space", False)
-    robot.key("Enter")
+    for _ in range(2):
+        robot.hold("Alt")
+        robot.hold("Alt", False)  # alone, it opens no menu
+        robot.hold("Space")
+        robot.drag(start, (start[0] + 16, start[1]))
+        robot.hold("Space", False)
+        robot.key("Enter")
     assert (robot.document.stretch, robot.workspace.overlay) == state
-    assert robot.view.x == pytest.approx(view.x - 2) and robot.workspace.tool == "add"
+    assert robot.view.x == pytest.approx(view.x - 4) and robot.workspace.tool == "add"
     assert robot.desk.detector.running is None and robot.document.edits.array is None
 
 
@@ -336,7 +339,7 @@ def test_a_hand_mask_needs_no_model():
         paint(robot, (10, 10), (10, 14))
         robot.settle()
         assert final(robot).sum() == 5 and robot.document.changed
-        assert robot.reads("1 objects, 5 pixels") or robot.reads("1 object, 5 pixels")
+        assert robot.reads("1 object, 5 pixels")
 
 
 @pytest.mark.parametrize("y_up", [True, False])

@@ -31,6 +31,12 @@ def frame(tmp_path, sky):
     return path
 
 
+def test_a_missing_screen_is_a_clear_failure(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=r"Xvfb and xdotool not found.* xvfb and xdotool"):
+        Screen(tmp_path)
+
+
 def masked(program):
     """Share of the mask pane's pixels that are drawn as masked."""
     shown = program.part("mask")[2:-2, 2:-2]

@@ -6,7 +6,7 @@ from imgui_bundle import imgui
 
 from glview.core.mask import MAX_DILATION
 from glview.tools import TOOLS
-from glview.ui.widgets import choice, mark, tip
+from glview.ui.widgets import choice, count, mark, tip
 
 SHAPES = {"square": "Square", "disk": "Disk", "diamond": "Diamond"}
 
@@ -76,7 +76,8 @@ def _tools(desk):
         mark(desk, f"tool:{tool.name}")
         tip(f"{tool.tip} ({tool.key})")
     imgui.push_item_width(-imgui.get_font_size() * 5.5)
-    _, size = imgui.slider_int("Brush", workspace.brush, 1, 30, "%d pixels")
+    _, size = imgui.slider_int("Brush", workspace.brush, 1, 30,
+                               "%d pixel" if workspace.brush == 1 else "%d pixels")
     imgui.pop_item_width()
     workspace.brush = min(max(size, 1), 99)
     tip("[ and ] change it")
@@ -89,7 +90,7 @@ def _counts(document):
         imgui.text_disabled("counting..." if document.has_mask else "no mask yet; D detects")
     else:
         total = document.image.shape[0] * document.image.shape[1]
-        imgui.text(f"{len(review.objects):,} objects, {review.pixels:,} pixels "
+        imgui.text(f"{count(len(review.objects), 'object')}, {count(review.pixels, 'pixel')} "
                    f"({100 * review.pixels / total:.3f} %)")
     if added or deleted:
         imgui.text_disabled(f"by hand: {added:,} added, {deleted:,} deleted")

@@ -2,7 +2,7 @@
 
 from imgui_bundle import imgui
 
-from glview.ui.widgets import choice, mark
+from glview.ui.widgets import choice, count, mark
 
 RANKS = {"area": "Area", "flux": "Flux", "confidence": "Confidence"}
 SIDE = 84
@@ -14,9 +14,9 @@ def thumbnails_panel(desk):
     if document is None:
         return
     review = document.review
-    count = 0 if review.objects is None else len(review.objects)
+    total = 0 if review.objects is None else len(review.objects)
     imgui.align_text_to_frame_padding()
-    imgui.text(f"{count:,} objects, ranked by")
+    imgui.text(f"{count(total, 'object')}, ranked by")
     imgui.same_line()
     imgui.push_item_width(imgui.get_font_size() * 8)
     desk.reviewer.rank(document, choice(desk, "##rank", review.rank, RANKS))
@@ -24,24 +24,24 @@ def thumbnails_panel(desk):
     imgui.same_line()
     imgui.text_disabled("N next, P previous")
     imgui.begin_child("strip")
-    if count:
-        _grid(desk, document, review, count)
+    if total:
+        _grid(desk, document, review, total)
     imgui.end_child()
     mark(desk, "objects")
 
 
-def _grid(desk, document, review, count):
+def _grid(desk, document, review, total):
     scale = imgui.get_style().font_scale_dpi or 1.0
     side, gap = SIDE * scale, imgui.get_style().item_spacing.x
     across = max(1, int((imgui.get_content_region_avail().x + gap) / (side + gap)))
-    rows = -(-count // across)
+    rows = -(-total // across)
     pitch = side + imgui.get_text_line_height() + 3 * gap
     first = int(imgui.get_scroll_y() / pitch)
     last = min(rows, first + int(imgui.get_window_height() / pitch) + 2)
     if review.selected >= 0 and desk.reviewer.take_scroll_request():
         imgui.set_scroll_y(max(0.0, (review.selected // across - 0.5) * pitch))
     imgui.set_cursor_pos_y(imgui.get_cursor_pos_y() + first * pitch)
-    places = range(first * across, min(count, last * across))
+    places = range(first * across, min(total, last * across))
     ready = desk.reviewer.thumbnails(document, [int(review.order[place]) for place in places])
     for place, corners in zip(places, ready, strict=True):
         if place % across:
@@ -75,7 +75,8 @@ def _one(desk, review, place, corners, side):
 
 def describe(found):
     """A line on one object; positions are FITS pixels, which count from 1."""
-    words = [f"x {found['cx'] + 1:.1f}  y {found['cy'] + 1:.1f}", f"area {found['area']} pixels"]
+    words = [f"x {found['cx'] + 1:.1f}  y {found['cy'] + 1:.1f}",
+             f"area {count(found['area'], 'pixel')}"]
     if found["flux"] == found["flux"]:
         words.append(f"flux {found['flux']:.6g}, peak {found['peak']:.6g}")
     if found["max_confidence"] == found["max_confidence"]:

@@ -36,6 +36,11 @@ def choice(desk, label, current, labels):
     return chosen
 
 
+def count(number, word):
+    """ "1 pixel", "2,000 pixels"."""
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
 def tip(text):
     """Explain the item just drawn while the mouse rests on it."""
     imgui.set_item_tooltip(text)
