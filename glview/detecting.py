@@ -12,6 +12,7 @@ class Detector:
     def __init__(self, workspace, wake):
         self.workspace, self._wake = workspace, wake
         self._remote = self._document = self._before = None
+        self._labels = {}
 
     @property
     def running(self):
@@ -20,10 +21,12 @@ class Detector:
 
     def labels(self):
         """Model name -> words for the menu; models that are not installed say so."""
-        rows = {"auto": "auto: by the instrument"}
-        for name, info in registry.MODELS.items():
-            rows[name] = info.title + ("" if registry.installed(name) else " (not installed)")
-        return rows
+        if not self._labels:  # looked up once: it asks the file system for each model
+            self._labels["auto"] = "auto: by the instrument"
+            for name, info in registry.MODELS.items():
+                known = registry.installed(name)
+                self._labels[name] = info.title + ("" if known else " (not installed)")
+        return self._labels
 
     def hint(self, document):
         """A sentence on the chosen model."""

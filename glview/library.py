@@ -225,8 +225,10 @@ class Library:
             document.history.mark_saved(step)
             document.saved = stamp
             why = f": {result.why}" if result.why else ""
-            self.workspace.notify(f"Saved the mask in {shown_name(result.path)} "
-                                  f"({result.method}{why}). {result.warning}".strip())
+            self.workspace.told = (f"Saved the mask in {shown_name(result.path)} "
+                                   f"({result.method}{why})")
+            if result.warning:
+                self.workspace.notify(result.warning)
             then()
             self._save_next()
 

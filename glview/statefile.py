@@ -35,7 +35,7 @@ def write_state(desk, path, first):
              "first_picture_packages": first[1] if first else None,
              "view": vars(workspace.view), "cursor": workspace.cursor, "tool": workspace.tool,
              "settled": desk.settled, "sharp": desk.scene.sharp, "readout": desk.readout.text,
-             "notices": workspace.notices, "places": desk.screen.places}
+             "notices": workspace.notices, "told": workspace.told, "places": desk.screen.places}
     if document is not None:
         objects = document.review.objects
         state |= {"file": document.image.name, "mask": vars(document.mask),

@@ -160,7 +160,8 @@ class Workspace:
 
     view: shared by all panes; fit: keep the whole frame in view; split: the image pane's share of
     the width.  cursor: (y, x) image pixel under the mouse or None.  notices: sentences the user has
-    not closed.  closing: the user is being asked about unsaved changes.
+    not closed; told: what was done last, for the status line.  closing: the user is being asked
+    about unsaved changes.
     """
 
     entries: list[Entry]
@@ -174,6 +175,7 @@ class Workspace:
     model: str = "auto"
     cursor: tuple[int, int] | None = None
     notices: list[str] = field(default_factory=list)
+    told: str = ""
     closing: bool = False
 
     @property

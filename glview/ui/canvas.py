@@ -140,20 +140,25 @@ class Canvas:
             pad = 2
             rectangle(chosen["y0"] - pad, chosen["x0"] - pad, chosen["y1"] + pad,
                       chosen["x1"] + pad, SELECTED)
-        self._cursor(desk.workspace, seen, rectangle)
+        if desk.workspace.cursor is not None:
+            self._cursor(desk.workspace, seen, place, rectangle)
 
     @staticmethod
-    def _cursor(workspace, seen, rectangle):
-        if workspace.cursor is None:
-            return
+    def _cursor(workspace, seen, place, rectangle):
+        """The pixel under the cursor, or the brush; a frame round the spot if that is too small."""
+        corner, scale, draw = place
         size = workspace.brush if workspace.tool != "hand" else 1
         y, x = workspace.cursor
         y0, x0 = y - (size - 1) // 2, x - (size - 1) // 2
-        if seen.zoom * size >= 4:
-            rectangle(y0, x0, y0 + size, x0 + size, CROSS)
-        else:
+        if seen.zoom * size < 4:
             reach = 5 / seen.zoom
             rectangle(y + 0.5 - reach, x + 0.5 - reach, y + 0.5 + reach, x + 0.5 + reach, CROSS)
+        elif size < 3:
+            rectangle(y0, x0, y0 + size, x0 + size, CROSS)
+        else:
+            py, px = seen.to_pane(y0 + size / 2, x0 + size / 2)
+            draw.add_circle((corner.x + px / scale.x, corner.y + py / scale.y),
+                            size / 2 * seen.zoom / scale.x, CROSS)
 
 
 def _empty(desk):

@@ -58,7 +58,7 @@ def _overlay(desk):
     mark(desk, "Outline")
     _, opacity = imgui.slider_float("Opacity", overlay.opacity, 0.0, 1.0, "%.2f")
     mark(desk, "Opacity")
-    _, colour = imgui.color_edit3("Colour", list(overlay.colour),
+    _, colour = imgui.color_edit3("Color", list(overlay.colour),
                                   imgui.ColorEditFlags_.no_inputs.value)
     pane = choice(desk, "Pane", overlay.pane, {"mask": "Mask", "confidence": "Confidence"})
     desk.workspace.overlay = replace(overlay, shown=shown, outline=outline, opacity=opacity,

@@ -21,6 +21,8 @@ def status_line(desk):
 
 def _doing(desk, document):
     words = []
+    if desk.workspace.told and document is not None and not document.changed:
+        words.append(desk.workspace.told)
     if document is not None:
         words.append(f"zoom {desk.workspace.view.zoom:.4g}")
         region = desk.scene.region
