@@ -33,8 +33,8 @@ test: system-test lint  ## lint, then every test (software OpenGL; no display ne
 	GLVIEW_REQUIRE_GL=1 LIBGL_ALWAYS_SOFTWARE=1 $(BIN)/python -m pytest
 	GLVIEW_REQUIRE_GL=1 LIBGL_ALWAYS_SOFTWARE=1 $(OLD_GL) $(BIN)/python -m pytest -m gl
 
-bench: system-bench $(VENV)/.test  ## times, with DS9 as the peer
-	$(BIN)/python tests/bench.py
+bench: system-bench $(VENV)/.test  ## times and memory, with peers (BENCH=--quick: few repeats)
+	PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)
 
 lint: $(VENV)/.test  ## ruff
 	$(BIN)/python -m ruff check .

@@ -12,7 +12,7 @@ class Detector:
     def __init__(self, workspace, wake):
         self.workspace, self._wake = workspace, wake
         self._remote = self._document = self._before = None
-        self._labels = {}
+        self._labels, self._hint = {}, (None, "")
 
     @property
     def running(self):
@@ -30,6 +30,12 @@ class Detector:
 
     def hint(self, document):
         """A sentence on the chosen model."""
+        key = (self.workspace.model, document.key)
+        if self._hint[0] != key:
+            self._hint = key, self._sentence(document)
+        return self._hint[1]
+
+    def _sentence(self, document):
         if self.workspace.model == "auto":
             return registry.choose(document.image.header)[1]
         try:
@@ -61,7 +67,8 @@ class Detector:
             self.workspace.notify(f"Detection is not possible: {error}")
             return
         self._document = document
-        self._before = (detection.confidence, detection.covered, detection.provenance)
+        self._before = (detection.confidence, detection.covered, detection.provenance,
+                        document.saved == detection.stamps.now)
         detection.running, detection.covered = True, 0.0
         detection.status = why or self.labels().get(name, f"The weights in {name}")
 
@@ -69,11 +76,11 @@ class Detector:
         """Take over what the child sent.  Main thread, once a frame."""
         if self._remote is None:
             return
+        handlers = {"ready": self._on_ready, "progress": self._on_progress, "tile": self._on_tile,
+                    "done": self._on_done, "error": self._on_error}
         for event in self._remote.poll():
-            for name, value in event.items():
-                handler = getattr(self, f"_on_{name}", None)
-                if handler is not None:
-                    handler(value, event)
+            for name in event.keys() & handlers.keys():
+                handlers[name](event[name], event)
             if self._remote is None:
                 return
 
@@ -133,6 +140,8 @@ class Detector:
         detection = document.detection
         detection.running = False
         if restore:
-            detection.confidence, detection.covered, detection.provenance = self._before
+            detection.confidence, detection.covered, detection.provenance, on_disk = self._before
             detection.stamps.touch((0, 0, *document.image.shape))
+            if on_disk:
+                document.saved = detection.stamps.now
         remote.close()

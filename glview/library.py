@@ -11,6 +11,8 @@ from glview.core.image import from_array
 from glview.files import ReadError, locate, shown_name
 from glview.workspace import Entry
 
+KEPT = 8  # documents of one file that stay in memory though another one is shown
+
 
 def entry_for(path, ext=None):
     """The line of the file list for a path, which may carry DS9's [EXT]."""
@@ -97,15 +99,25 @@ class Library:
         image = opened.image
         entry.documents[image.hdu, image.plane] = document
         self._turn_to(entry, (image.hdu, image.plane))
+        self._forget_oldest(entry)
         entry.stamp = entry.stamp or opened.stamp
         self.finish_opening(document)
+
+    def _forget_oldest(self, entry):
+        """Planes and extensions left behind, and not changed, are read again if they come back."""
+        left = [key for key, document in entry.documents.items() if key != entry.shown
+                and not document.changed and not document.detection.running]
+        for key in left[: max(0, len(entry.documents) - KEPT)]:
+            document = entry.documents.pop(key)
+            self._jobs.cancel(f"reduce {id(document.key)}")
+            self._tiles.forget(document)
 
     def finish_opening(self, document):
         """Exact statistics and reduced levels, the sky, and what was saved earlier."""
         if self._held is not None:
             self._held.append(document)
             return
-        image, name = document.image, f"{id(document)}"
+        image, name = document.image, f"{id(document.key)}"
         self._jobs.start(f"saved {name}", lambda cancelled: _saved(image),
                          lambda found: self._restore(document, found), self.read_failed)
         self._jobs.start(f"reduce {name}", lambda cancelled: opening.reduce(image, cancelled),
@@ -115,7 +127,7 @@ class Library:
 
     def restoring(self, document):
         """True until it is known whether a mask was saved with the document."""
-        return document in (self._held or ()) or f"saved {id(document)}" in self._jobs.busy
+        return document in (self._held or ()) or f"saved {id(document.key)}" in self._jobs.busy
 
     def show_image(self, image, plane):
         """Show another picture of the current file: an extension, or a plane of a cube."""
@@ -180,7 +192,7 @@ class Library:
         elif not document.has_mask:
             self.workspace.notify("There is no mask to save yet: detect, or paint one.")
         else:
-            self._one_by_one(id(document), lambda: self._save(document, lambda: None, beside))
+            self._one_by_one(document.key, lambda: self._save(document, lambda: None, beside))
 
     def save_all(self, then):
         """Save everything that changed, one after the other, then call `then`."""
@@ -206,6 +218,12 @@ class Library:
         else:
             save()
 
+    def _stamped(self, path, stamp):
+        """glview itself wrote to this file; it may be in the list more than once."""
+        for entry in self.workspace.entries:
+            if entry.path is not None and entry.path.resolve() == path.resolve():
+                entry.stamp = stamp
+
     def _save_next(self):
         while self._waiting and "save" not in self._jobs.busy:
             self._waiting.pop(next(iter(self._waiting)))()
@@ -221,7 +239,7 @@ class Library:
             return saving.write(document.image, detection, settings, edits, entry.stamp, beside)
 
         def done(result):
-            entry.stamp = result.stamp
+            self._stamped(entry.path, result.stamp)
             document.history.mark_saved(step)
             document.saved = stamp
             why = f": {result.why}" if result.why else ""

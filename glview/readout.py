@@ -41,7 +41,7 @@ class Readout:
             self.text = ""
             return
         y, x = cursor
-        key = (id(document), y, x)
+        key = (document.key, y, x)
         if key != self._key:
             self._key, self._value = key, "..."
             image = document.image

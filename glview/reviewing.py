@@ -15,7 +15,6 @@ class Reviewer:
     def __init__(self, workspace, jobs, thumbnails):
         self.workspace, self._jobs, self._thumbnails = workspace, jobs, thumbnails
         self._asked = None
-        self._last = None
         self.wishes = {}
         self._scroll = False
 
@@ -24,7 +23,7 @@ class Reviewer:
         self.wishes = {}
         if document is None:
             return
-        key = (id(document), *document.mask_key)
+        key = (document.key, *document.mask_key)
         if not document.has_mask:
             document.review = Review(rank=document.review.rank)
             self._asked = None
@@ -103,7 +102,7 @@ class Reviewer:
         counted = review.key[1:3] == document.mask_key[:2]
         for number in numbers:
             box = tuple(int(review.objects[number][name]) for name in ("y0", "x0", "y1", "x1"))
-            key = (id(document), "thumbnail", box)
+            key = (document.key, "thumbnail", box)
             if counted and self._thumbnails.stamp(key) != review.key:
                 self.wishes[key, review.key] = self._maker(document, box)
             ready.append(self._thumbnails.corners(key) if self._thumbnails.has(key) else None)

@@ -5,6 +5,7 @@ import numpy as np
 import glview
 from glview.core import mask
 from glview.core.edits import Edits
+from glview.core.history import History
 from glview.core.mask import EDIT_ADD, EDIT_DELETE, EDIT_NONE, MaskSettings
 
 
@@ -27,6 +28,8 @@ def restored(saved):
     confidence, edits = saved.probability, saved.edits
     if confidence is None and edits is None:
         confidence, settings = saved.mask.astype(np.float32), MaskSettings()
+    elif confidence is not None and not ((confidence >= 0) & (confidence <= 1)).all():
+        confidence = np.clip(confidence, 0.0, 1.0)  # another program's; NaN stays
     differs = mask.final_mask(confidence, settings, edits) != saved.mask
     if differs.any():
         edits = np.zeros(saved.mask.shape, np.uint8) if edits is None else edits.copy()
@@ -48,12 +51,13 @@ def restore(document, saved, found):
     confidence, settings, edits = found
     detection = document.detection
     detection.confidence = confidence
-    detection.provenance = dict(saved.provenance)
+    detection.provenance = dict(saved.provenance) or {"model": "another program"}
     detection.covered = 1.0
     detection.status = f"Mask read from {saved.where.name}."
     detection.stamps.touch((0, 0, *document.image.shape))
     document.mask = settings
     document.edits = Edits(document.image.shape, edits)
+    document.history = History()  # steps taken before this belong to settings that are gone
     document.saved = detection.stamps.now
 
 

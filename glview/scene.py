@@ -83,7 +83,7 @@ class Scene:
                 overlay = replace(overlay, shown=True, outline=False)
             look = document.stretch, document.limits, overlay
             sources["values"] = versions["image"], regions.image.texture
-        key = (id(document), region, seen, look, *(version for version, _ in sources.values()))
+        key = (document.key, region, seen, look, *(version for version, _ in sources.values()))
         if self._drawn.get(name) == key:
             return
         self._drawn[name] = key

@@ -68,10 +68,12 @@ class Document:
     images: all pictures in the file; image: the one shown.  preview: (h, w) float32, every
     `step`-th row and column.  sample: pixel statistics, sampled or exact.  pyramid: reduced levels
     or None.  sky: (y, x) -> text of the position on the sky, or None.  saved: the stamp of the
-    confidence that is on disk.
+    confidence that is on disk.  key: names the document in caches, which may outlive it; unlike its
+    id() it never comes again while a cache holds it.
     """
 
     def __init__(self, images, image: Image, preview: tuple[np.ndarray, int], sample: Sample):
+        self.key = object()
         self.images, self.image = images, image
         self.preview, self.sample = preview, sample
         self.pyramid = None
@@ -83,25 +85,26 @@ class Document:
         self.review = Review()
         self.sky = None
         self.saved = 0
-        self._limits = (None, (0.0, 1.0))
-        self._table = (None, None)
+        self._known = {}
 
     @property
     def limits(self):
         """(low, high) in image units under the present stretch."""
-        key = (id(self.sample), self.stretch.limits, self.stretch.low, self.stretch.high,
+        key = (self.sample, self.stretch.limits, self.stretch.low, self.stretch.high,
                self.stretch.clip)
-        if key != self._limits[0]:
-            self._limits = key, limits(self.sample, self.stretch)
-        return self._limits[1]
+        return self._kept("limits", key, lambda: limits(self.sample, self.stretch))
 
     @property
     def table(self):
         """(n,) float32 in [0, 1] for histogram equalization between the limits."""
-        key = (id(self.sample), self.limits)
-        if key != self._table[0]:
-            self._table = key, equalised(self.sample.values, *self.limits)
-        return self._table[1]
+        key = (self.sample, self.limits)
+        return self._kept("table", key, lambda: equalised(self.sample.values, *self.limits))
+
+    def _kept(self, name, key, make):
+        """What was made for `key`, made again only for another one."""
+        if self._known.get(name, (None,))[0] != key:
+            self._known[name] = key, make()
+        return self._known[name][1]
 
     @property
     def mask_key(self):

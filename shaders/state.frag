@@ -13,6 +13,7 @@ uniform float threshold;
 uniform int radius;
 uniform ivec2 size;      // of the region, in cells
 uniform int widths[17];
+uniform bool reduced;    // cells of a reduced level hold 2 where an edit adds, -1 where one deletes
 
 out float state;
 
@@ -31,7 +32,7 @@ void main() {
     float value = texelFetch(confidence, at, 0).r;
     int edit = int(texelFetch(edits, at, 0).r * 255.0 + 0.5);
     int code = NONE;
-    if (edit == EDIT_ADD || value > 1.5) code = ADDED;  // reduced levels hold 2 where an edit adds
+    if (edit == EDIT_ADD || (reduced && value > 1.5)) code = ADDED;
     else if (edit == EDIT_DELETE) code = DELETED;
     else if (value > threshold) code = MODEL;
     else if (radius > 0 && grown(at)) code = DILATED;

@@ -44,7 +44,7 @@ LAZY = {  # imported inside functions only, so that the window is up before them
 LIGHT = ("glview.models.registry",)  # a table: needs no network
 PACKAGES = {  # a package from outside -> the layers that may import it
     "astropy": {"files"},
-    "glfw": {"gl", "app"},
+    "glfw": {"gl"},
     "imgui_bundle": {"gl", "ui"},
     "moderngl": {"gl"},
     "numba": {"core"},
@@ -54,7 +54,6 @@ PACKAGES = {  # a package from outside -> the layers that may import it
     "safetensors": {"models"},
     "tifffile": {"files"},
     "torch": {"models"},
-    "tqdm": {"cli", "models"},
 }
 SLOW = ("astropy", "numba", "torch", "scipy", "PIL")  # never before the first picture
 

@@ -118,7 +118,7 @@ def test_weights_may_be_given_as_a_path(name):
     image = np.random.default_rng(1).normal(100, 10, (24, 20))
     assert np.array_equal(mine.detect_cr(image), theirs.detect_cr(image))
     assert mine.info.name == path.name
-    assert mine.provenance["sha256"] == MODELS[name].sha256
+    assert mine.provenance["weights_sha256"] == MODELS[name].sha256
 
 
 def test_a_training_checkpoint_is_opened(tmp_path):

@@ -110,7 +110,7 @@ def test_objects_follow_everything_that_makes_the_mask(desk):
         act()
         review = desk.settle(document)
         assert (review.objects["area"].tolist(), review.pixels) == counted(document)
-        assert review.key == (id(document), *document.mask_key)
+        assert review.key == (document.key, *document.mask_key)
         seen.append(counted(document))
     assert len({str(one) for one in seen}) >= 7
     assert not desk.workspace.notices
@@ -189,7 +189,7 @@ def test_a_count_for_other_settings_is_followed_by_one_for_the_present_ones(desk
         time.sleep(0.001)
     review = desk.settle(document)
     assert review.objects["area"].tolist() == [4]
-    assert review.key == (id(document), *document.mask_key)
+    assert review.key == (document.key, *document.mask_key)
 
 
 def test_a_file_that_cannot_be_read_is_told(desk):

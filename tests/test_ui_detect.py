@@ -64,7 +64,7 @@ def robot(children):
 
 
 READY = {"ready": SHIPPED, "sha256": "abc", "threshold": 0.5, "notes": ["expects electrons"],
-         "provenance": {"model": SHIPPED, "sha256": "abc"}}
+         "provenance": {"model": SHIPPED, "weights_sha256": "abc"}}
 DONE = {"done": True, "notes": [], "seconds": 1.5}
 
 
@@ -249,7 +249,7 @@ def test_the_shipped_model_finds_the_rays_of_the_demo_frame():
         found = mask_of(robot.document)
         assert 0.0005 < found.mean() < 0.2
         assert robot.document.detection.provenance["model"] == SHIPPED
-        assert len(robot.document.detection.provenance["sha256"]) == 64
+        assert len(robot.document.detection.provenance["weights_sha256"]) == 64
         # Rays stand out: the masked pixels are far brighter than their surroundings.
         values = robot.document.image[:, :]
         assert np.median(values[found]) > np.percentile(values[~found], 95)

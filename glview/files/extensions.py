@@ -24,6 +24,7 @@ ORIGIN = (
     ("dilation", "CRDILATE", "radius by which the mask was grown"),
     ("shape", "CRSHAPE", "element it was grown by"),
     ("tiling", "CRTILING", "how the image was cut for the detector"),
+    ("crop", "CRCROP", "side of its stamps in pixels"),
     ("added", "CRNADD", "pixels added by hand"),
     ("deleted", "CRNDEL", "pixels deleted by hand"),
     ("plane", "CRPLANE", "plane of the cube, from 0"),
@@ -60,7 +61,7 @@ def origin_cards(provenance, image):
     """Cards that say what made the mask and which HDU it belongs to.
 
     provenance: any of version, model, weights_sha256, threshold, dilation, shape, tiling, added,
-    deleted, plane. image: (index, name, version) of the HDU.
+    deleted, crop, plane; other keys are left out. image: (index, name, version) of the HDU.
     """
     known = {"version": "unknown"} | {k: v for k, v in provenance.items() if v is not None}
     if "threshold" in known:

@@ -100,7 +100,7 @@ class Regions:
         """
         self.wishes, self.sharp = {}, True
         region = region_for(document, windows, self._held.most)
-        owner = id(document)
+        owner = document.key
         self._draw_image(document, region, owner)
         self._draw_confidence(document, region, owner)
         self._draw_edits(document, region, owner)
@@ -202,7 +202,7 @@ class Regions:
         self._start("state", region, ())
         self.reach.texture.use(1)
         self.edits.texture.use(2)
-        assign(self._state.program, **shared,
+        assign(self._state.program, **shared, reduced=region.level > 0,
                widths=(*widths, *[-1] * (mask.MAX_DILATION + 1 - len(widths))))
         self._state.render(moderngl.TRIANGLES, vertices=3)
 

@@ -86,7 +86,7 @@ class Tiles:
 
     def preview(self, document):
         """The document's preview as a texture of one layer."""
-        owner, preview = id(document), document.preview[0]
+        owner, preview = document.key, document.preview[0]
         held = self._previews.get(owner)
         if held is None or held[0] is not preview:
             if held is not None:
@@ -99,7 +99,7 @@ class Tiles:
     def forget(self, document):
         """Free what belongs to a document that was closed."""
         for store in self.stores.values():
-            store.forget(id(document))
-        held = self._previews.pop(id(document), None)
+            store.forget(document.key)
+        held = self._previews.pop(document.key, None)
         if held is not None:
             held[1].release()

@@ -51,7 +51,7 @@ class Model:
         crop = {"crop": self.crop} if self.tiling == "cosmic-conn" else {}
         return {
             "model": self.info.name,
-            "sha256": self.sha256,
+            "weights_sha256": self.sha256,
             "tiling": self.tiling,
             **crop,
             "device": str(self.network.device),

@@ -59,6 +59,8 @@ def _step(up, right):
     """Move the cursor one pixel on screen; the view follows when it would leave."""
     def run(desk):
         workspace, image = desk.workspace, desk.workspace.document.image
+        if desk.scene.seen_box is None:  # nothing was drawn yet
+            return
         at = workspace.cursor or (int(workspace.view.y), int(workspace.view.x))
         y = min(max(at[0] + (up if image.y_up else -up), 0), image.shape[0] - 1)
         x = min(max(at[1] + right, 0), image.shape[1] - 1)

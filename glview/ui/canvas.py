@@ -94,7 +94,7 @@ class Canvas:
             self.finish(document)
 
     def finish(self, document):
-        """End a drag that is under way, for example because the file is left."""
+        """End the drag that is under way."""
         self.pencil.release(document)
         self._dragging = None
 
@@ -112,17 +112,21 @@ class Canvas:
     # what is drawn over the pictures
 
     def marks(self, desk):
-        """Draw over the panes of this frame; to be called when all of them took their input."""
+        """Draw over the panes of this frame; to be called when all of them took their input.
+
+        Returns the Window of a pane, or None.
+        """
         panes, self._laid_out = self._laid_out, []
-        document = desk.workspace.document
+        document, seen = desk.workspace.document, None
         if document is None:
-            return
+            return None
         for name, size, corner, scale, draw in panes:
             seen = window(desk.workspace.view, size, document.image.y_up)
             draw.push_clip_rect(corner, (corner.x + size[1] / scale.x,
                                          corner.y + size[0] / scale.y))
             self._marks(desk, document, seen, (corner, scale, draw), name)
             draw.pop_clip_rect()
+        return seen
 
     def _marks(self, desk, document, seen, place, name):
         corner, scale, draw = place

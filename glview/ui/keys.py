@@ -1,5 +1,7 @@
 """Keys by name: "Ctrl+Shift+Z" and what ImGui calls it."""
 
+from functools import cache
+
 from imgui_bundle import imgui
 
 MODIFIERS = {"Ctrl": imgui.Key.mod_ctrl, "Shift": imgui.Key.mod_shift, "Alt": imgui.Key.mod_alt}
@@ -11,6 +13,7 @@ NAMES = {
 }
 
 
+@cache
 def parse(name):
     """(key, modifiers) of a name such as "Ctrl+S"; raises AttributeError for an unknown key."""
     *held, last = name.split("+") if not name.endswith("+") else [*name[:-1].split("+")[:-1], "+"]

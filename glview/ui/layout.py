@@ -11,7 +11,7 @@ from glview.ui.filespanel import files_panel
 from glview.ui.keys import Keyboard
 from glview.ui.maskpanel import MaskPanel
 from glview.ui.openfile import OpenFile
-from glview.ui.overview import overview_panel
+from glview.ui.overview import Overview
 from glview.ui.panes import panes_panel
 from glview.ui.status import status_line
 from glview.ui.thumbnails import thumbnails_panel
@@ -24,11 +24,11 @@ class Layout:
     """The whole interface; `draw` once a frame."""
 
     def __init__(self):
-        self.canvas = Canvas()
+        self.canvas, self.overview = Canvas(), Overview()
         mask = MaskPanel()
         self.panels = {
             "Image and mask": lambda desk: panes_panel(desk, self.canvas),
-            "Overview": overview_panel,
+            "Overview": self.overview.draw,
             "Files": files_panel,
             "Display": display_panel,
             "Mask settings": mask.draw,
@@ -64,7 +64,7 @@ class Layout:
             desk.workspace.split, self._reset = 0.5, False
         for name, body in self.panels.items():
             _panel(desk, name, body)
-        self.canvas.marks(desk)
+        self.overview.marks(self.canvas.marks(desk))
         draw_dialogs(desk)
         self._share_keys()
 

@@ -12,16 +12,18 @@ SHAPES = {"square": "Square", "disk": "Disk", "diamond": "Diamond"}
 
 
 class MaskPanel:
-    """before: the settings when the slider being dragged was taken, for one step of undo."""
+    """Remembers what a slider that is dragged began with, for one step of undo."""
 
     def __init__(self):
-        self._before = None
+        self._dragged = None
 
     def draw(self, desk):
         """Draw the panel; threshold and dilation become steps of the document's history."""
         document = desk.workspace.document
         if document is None:
             return
+        if self._dragged is not None and self._dragged[0] is not document:
+            self._settle()  # another file came while the slider was held
         _counts(document)
         imgui.push_item_width(-imgui.get_font_size() * 5.5)
         self._slide(desk, document, "Threshold", "threshold", imgui.slider_float, 0.0, 1.0, "%.3f")
@@ -40,12 +42,18 @@ class MaskPanel:
         changed, value = slider(label, getattr(document.mask, name), *span)
         mark(desk, label)
         if imgui.is_item_activated():
-            self._before = document.mask
-        if changed:
+            self._dragged = document, document.mask
+        if changed and self._dragged is not None:
             document.mask = replace(document.mask, **{name: min(max(value, span[0]), span[1])})
-        if imgui.is_item_deactivated() and self._before is not None:
-            document.settle(self._before, document.mask)
-            self._before = None
+        if imgui.is_item_deactivated():
+            self._settle()
+
+    def _settle(self):
+        """End a drag: one step in the history of the document it began on."""
+        if self._dragged is not None:
+            document, before = self._dragged
+            document.settle(before, document.mask)
+            self._dragged = None
 
 
 def _overlay(desk):

@@ -45,7 +45,7 @@ class Numbers:
         if name == "mask":
             confidence = document.detection.confidence
             return None if confidence is None else confidence[y0:y1, x0:x1]
-        key = (id(document), document.image.plane, box)
+        key = (document.key, document.image.plane, box)
         if key != self._key:
             self._key, self._values = key, None
             desk.read_box(box, lambda values: self._keep(key, values))
