@@ -264,3 +264,16 @@ def test_every_plane_of_a_cube_has_a_mask_of_its_own(tmp_path, suffix):
         assert same_bits(document.detection.confidence, confidence)
         assert document.mask.limit == np.float32((1 + plane) / 10)
     assert open_again(path, plane=1)[1] is None
+
+
+def test_confidences_beyond_one_are_not_taken_for_edits(tmp_path):
+    path = tmp_path / "percent.fits"
+    percent = np.random.default_rng(1).random((20, 30), np.float32) * 100
+    fits.HDUList([fits.PrimaryHDU(np.zeros((20, 30), np.float32)),
+                  fits.ImageHDU(percent, name="CR_PROBABILITY"),
+                  fits.ImageHDU((percent > 50).astype(np.uint8), name="CR_MASK")]).writeto(path)
+    image = glview.open_images(path)[0]
+    saved = saving.read(image)
+    confidence, settings, edits = saving.restored(saved)
+    assert confidence.max() <= 1 and confidence.min() >= 0
+    assert (mask.final_mask(confidence, settings, edits) == (percent > 50)).all()

@@ -305,3 +305,12 @@ def test_both_panes_draw_the_same_pixels_when_magnified(theatre, zoom):
     assert np.array_equal(is_colour(pictures["mask"], WHITE)[sure], (codes == MODEL)[sure])
     assert np.array_equal(is_colour(pictures["image"], OVERLAY.colour)[sure],
                           np.isin(codes, (MODEL, DILATED))[sure])
+
+
+def test_a_confidence_beyond_one_is_no_edit(gl, buffers):
+    confidence = np.full((40, 50), 80, np.float32)
+    edits = np.zeros((40, 50), np.uint8)
+    edits[10:20, 10:20] = EDIT_DELETE
+    document = document_of(np.zeros((40, 50), np.float32), confidence, edits)
+    found = state_of(buffers, document, (0, 0, 40, 50))
+    assert (found == np.where(edits == EDIT_DELETE, DELETED, MODEL)).all()
