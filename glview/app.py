@@ -1,7 +1,7 @@
 """The running program: one frame after another, and what the interface can ask for."""
 
-import logging
 import time
+import traceback
 
 from glview.detecting import Detector
 from glview.jobs import Feed, Jobs
@@ -9,6 +9,7 @@ from glview.library import Library
 from glview.readout import Readout
 from glview.reviewing import Reviewer
 from glview.scene import Scene
+from glview.settings import log_file
 from glview.ui import style
 from glview.ui.layout import Layout
 from glview.ui.widgets import Screen
@@ -17,13 +18,14 @@ UPLOAD_SECONDS = 0.012
 FRAMES_AFTER_EVENT = 3  # Dear ImGui settles hover and focus over the frames after an event
 TOOLTIP_SECONDS = 0.6
 ASKING_SECONDS = 0.1  # the desktop's file dialog does not tell when it closes
-log = logging.getLogger("glview")
+FAULTS_TOLD = 20  # different ones; an error that counts up would fill window and disk
 
 
 class Desk:
     """The application as the interface sees it.
 
     platform: gl.context.Window or Offscreen; workspace: the state; settings: what is remembered.
+    faults: texts of what failed so far.
     """
 
     def __init__(self, platform, workspace, settings):
@@ -36,29 +38,41 @@ class Desk:
         self.reviewer = Reviewer(workspace, self.jobs, self.scene.thumbnails)
         self.library = Library(workspace, self.jobs, settings, self.scene.tiles)
         self.library.hold()
-        self.frames, self.done, self.bare = 0, False, None
+        self.frames, self.done, self.bare, self.faults = 0, False, None, []
         style.apply(platform.io, platform.scale)
 
     # one frame
 
     def frame(self):
         """Take results, take input, draw."""
-        self._guard(self._collect)
+        self.guard(self._collect)
         self.platform.start_frame()
-        self._guard(self._interface)
+        self.guard(self._interface)
         self.platform.compose()
-        wishes = self.scene.draw(self.workspace)
-        self.feed.wish({**wishes, **self.reviewer.wishes})
-        self.platform.finish_frame()
+        self.guard(self._draw)
+        self.guard(self.platform.finish_frame)
         self.frames += 1
 
-    def _guard(self, part):
+    def guard(self, part):
         """Run a part of the frame; one that fails costs its frame, not the user's work."""
         try:
             part()
         except Exception as error:  # whatever it is, the window and the edits stay
-            log.exception("a part of the frame failed")
-            self.workspace.notify(f"Something went wrong: {error!r}")
+            self._fault(error)
+
+    def _fault(self, error):
+        """Tell of a failure, and write it down, once for each text."""
+        words = repr(error)
+        if words in self.faults or len(self.faults) >= FAULTS_TOLD:
+            return
+        self.faults.append(words)
+        path = _written_down(error)
+        where = f"; the details are in {path}" if path else ""
+        self.workspace.notify(f"Something went wrong: {words}{where}")
+
+    def _draw(self):
+        wishes = self.scene.draw(self.workspace)
+        self.feed.wish({**wishes, **self.reviewer.wishes})
 
     def _interface(self):
         document = self.workspace.document
@@ -184,3 +198,16 @@ class Desk:
 
     def _end(self):
         self.done = True
+
+
+def _written_down(error):
+    """Add where it failed to the log; returns the log's path, or None if it cannot be written."""
+    path = log_file()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "a", encoding="utf-8") as log:
+            log.write(time.strftime("%Y-%m-%d %H:%M:%S "))
+            log.write("".join(traceback.format_exception(error)))
+    except OSError:
+        return None
+    return path

@@ -2,6 +2,7 @@
 
 import argparse
 import gzip
+import os
 import sys
 import tempfile
 from dataclasses import fields
@@ -127,9 +128,11 @@ def main(argv=None):
 def _failures():
     """Errors that say themselves what happened; looked up only when there is one."""
     from glview.gl.context import DisplayError
+    from glview.gl.program import ShaderError
+    from glview.gl.textures import GLError
     from glview.session import SessionError
 
-    return DisplayError, SessionError
+    return DisplayError, GLError, SessionError, ShaderError
 
 
 def _run(options):
@@ -148,6 +151,7 @@ def _show(names, options):
     if options.pane != "all" and not options.screenshot:
         raise UsageError("--pane is for --screenshot")
     _check_model(options.model or "auto")
+    _check_state(options.state)
     entries = [library.entry_for(name, options.ext) for name in names]
     wanted = {field.name for field in fields(session.Options)}
     asked = session.Options(**{k: v for k, v in vars(options).items() if k in wanted})
@@ -166,6 +170,15 @@ def _check_model(name):
         registry.lookup(name)
     except registry.ModelError as error:
         raise UsageError(str(error)) from error
+
+
+def _check_state(name):
+    if name is None:
+        return
+    path = Path(name)
+    if not name or path.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
+        raise UsageError(f"--state needs the name of a file in a folder that can be written, "
+                         f"not {name!r}")
 
 
 def demo_frame(folder):

@@ -88,7 +88,7 @@ class Scene:
             return
         self._drawn[name] = key
         pane = self.panes[name]
-        cells, where = pane.cells(seen, region, sources)
+        cells, where = pane.cells(seen, region, sources, document.stretch.zoomout)
         pane.start(seen.size)
         if name == "mask":
             self.painter.mask(overlay, cells["confidence"], cells["state"], where)

@@ -9,6 +9,7 @@ import numpy as np
 
 from glview import library, opening
 from glview.core.view import View, fitted
+from glview.files import ReadError
 from glview.settings import Settings, folder
 from glview.statefile import age, imported, write_state
 from glview.workspace import Workspace
@@ -57,11 +58,13 @@ class FirstLook(threading.Thread):
     def run(self):
         try:
             self.opened = opening.look_into(self.entry.path, self.entry.ext)
-        except Exception as error:  # whatever it is, it belongs to the thread that joins
+        except ReadError as error:
             self.error = error
+        except Exception as error:  # whatever it is, it belongs to the thread that joins
+            self.error = ReadError(f"{self.entry.path} cannot be read ({error!r})")
 
     def result(self):
-        """What was read, waiting for it; raises what the reader raised."""
+        """What was read, waiting for it; raises files.ReadError."""
         self.join()
         if self.error is not None:
             raise self.error
@@ -217,6 +220,7 @@ def _settle(desk):
     if entry.error:
         raise SessionError(entry.error)
     failed = [notice for notice in desk.workspace.notices if "Detection" in notice]
+    failed.extend(f"the picture could not be drawn: {fault}" for fault in desk.faults)
     if failed:
         raise SessionError(failed[0])
 
@@ -251,7 +255,7 @@ def _each_frame(desk, options):
                 late.pop(0)(desk, options)
         _set_title(desk, title)
         if options.state:
-            write_state(desk, Path(options.state), first)
+            desk.guard(lambda: write_state(desk, Path(options.state), first))
 
     return each
 

@@ -11,7 +11,7 @@ from glview.core.limits import LIMITS
 from glview.core.stretch import KINDS, Stretch
 from glview.workspace import Overlay
 
-FILE = "settings.json"
+FILE, LOG = "settings.json", "glview.log"
 KEPT = ("kind", "limits", "colormap", "invert", "clip")
 WORDS = {  # what a setting may say; limits given by hand belong to the frame they were made for
     "kind": KINDS,
@@ -29,6 +29,15 @@ def folder():
     import platformdirs
 
     return Path(platformdirs.user_config_dir("glview", appauthor=False))
+
+
+def log_file():
+    """Where failures are written down: in $GLVIEW_CONFIG, or the system's place for such files."""
+    if os.environ.get("GLVIEW_CONFIG"):
+        return folder() / LOG
+    import platformdirs
+
+    return Path(platformdirs.user_state_dir("glview", appauthor=False)) / LOG
 
 
 class Settings:

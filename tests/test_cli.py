@@ -11,7 +11,10 @@ from astropy.io import fits
 from PIL import Image
 
 import glview
-from glview import cli, session
+from glview import cli, opening, session
+from glview.gl.program import ShaderError
+from glview.gl.textures import GLError
+from glview.scene import Scene
 
 ROOT = Path(__file__).parent.parent
 
@@ -88,6 +91,9 @@ def test_wrong_values_are_told_in_words(said, started, frame, arguments, words):
     (["frame.fits", "--screenshot", ""], "--screenshot needs the name"),
     (["frame.fits", "--model", "nonsense"], "there is no model 'nonsense'"),
     (["frame.fits", "--model", "none.safetensors"], "there is no model 'none.safetensors'"),
+    (["frame.fits", "--state", "/nonexistent/x"], "--state needs the name of a file"),
+    (["frame.fits", "--state", "/"], "not '/'"),
+    (["frame.fits", "--state", ""], "--state needs the name"),
 ])
 def test_what_does_not_go_together_is_told_in_words(said, started, arguments, words):
     code, lines = said(*arguments)
@@ -129,7 +135,8 @@ def test_the_demo_is_a_file_a_mask_can_be_saved_in(said, monkeypatch):
 
 
 @pytest.mark.parametrize(("error", "code"), [
-    (session.SessionError("it did not work"), 1), (KeyboardInterrupt(), 130)])
+    (session.SessionError("it did not work"), 1), (GLError("no memory left"), 1),
+    (ShaderError("line 3"), 1), (KeyboardInterrupt(), 130)])
 def test_exit_codes_of_a_run_that_fails(said, monkeypatch, frame, error, code):
     def fail(entries, options):
         raise error
@@ -167,6 +174,27 @@ def test_a_file_that_cannot_be_shown_is_one_line_and_exit_code_2(said, tmp_path,
     assert not (tmp_path / "out.png").exists()
 
 
+@pytest.mark.parametrize("how", [[], ["--screenshot", "out.png"]])
+def test_a_reader_that_fails_in_an_unforeseen_way_is_one_line(said, monkeypatch, frame, how):
+    def broken(path, ext):
+        raise RuntimeError("never thought of")
+
+    monkeypatch.setattr(opening, "look_into", broken)
+    code, lines = said(frame, *how)
+    assert (code, len(lines)) == (2, 1)
+    assert str(frame) in lines[0] and "never thought of" in lines[0]
+
+
+def test_a_picture_that_cannot_be_drawn_is_not_written(said, monkeypatch, frame, tmp_path):
+    def refuse(scene, workspace):
+        raise GLError("no memory left")
+
+    monkeypatch.setattr(Scene, "draw", refuse)
+    code, lines = said(frame, "--screenshot", tmp_path / "out.png", "--size", "80x60")
+    assert (code, len(lines)) == (1, 1) and "no memory left" in lines[0]
+    assert not (tmp_path / "out.png").exists()
+
+
 # processes
 
 
@@ -201,6 +229,13 @@ def test_a_screenshot_needs_no_display(gl, frame, tmp_path):
     grey = pixels[::-1, :, 0].reshape(30, 2, 40, 2)  # row 0 of FITS is the lowest on screen
     expected = np.arange(1200).reshape(30, 40) / 1199 * 255
     assert np.abs(grey - expected[:, None, :, None]).max() <= 1
+    wide = tmp_path / "wide.fits"
+    fits.writeto(wide, np.tile(np.arange(24000, dtype=np.int16), (600, 1)))
+    done = run(wide, "--screenshot", out, "--pane", "image", "--size", "12000x300", "--zoom",
+               "0.51", "--limits", "minmax")
+    assert (done.returncode, done.stderr) == (0, "")
+    row = np.asarray(Image.open(out))[150, :, 0].astype(int)
+    assert row[0] <= 10 and row[-1] >= 250 and (np.diff(row) >= 0).all()
     done = run(frame, "--screenshot", tmp_path / "no" / "folder" / "out.png", "--size", "80x60")
     assert done.returncode == 1 and done.stderr.count("\n") == 1
     assert "could not be written" in done.stderr

@@ -18,9 +18,10 @@ from drawing import (
     window_of,
 )
 
-from glview.core import mask
+from glview.core import mask, pyramid
 from glview.core.image import Image, from_array
 from glview.core.mask import EDIT_ADD, EDIT_DELETE, MaskSettings
+from glview.core.stretch import Stretch
 from glview.core.view import View, window
 from glview.gl.panes import PALETTE
 from glview.workspace import Entry, Overlay, Workspace
@@ -340,3 +341,28 @@ def test_the_mask_of_the_picture_is_the_final_mask(theatre):
     assert np.array_equal(drawn, mask.final_mask(document.detection.confidence, document.mask,
                                                  document.edits.array))
     assert window_of((0, 0, *shape)) == window(View(137 / 2, 151 / 2, 1.0), shape, True)
+
+
+@pytest.mark.parametrize("zoom", [0.02, 0.09, 0.23, 0.49, 0.7, 0.97])
+def test_no_bright_pixel_is_hidden_when_the_largest_is_asked_for(theatre, zoom):
+    rng = np.random.default_rng(int(zoom * 100))
+    pixels = rng.normal(-50, 2, (1200, 1300)).astype(np.float32)
+    pixels[400:410, 300:330] = np.nan
+    places = rng.integers(0, (1200, 1300), (60, 2))
+    pixels[places[:, 0], places[:, 1]] = 1000
+    document = document_of(pixels)
+    document.pyramid = pyramid.build(document.image)
+    document.stretch = Stretch(limits="user", low=0.0, high=500.0, zoomout="max")
+    size = 1210 * zoom, 1310 * zoom
+    size = max(16, int(size[0])), max(16, int(size[1]))
+    view = View(600.0, 650.0, zoom)
+    shown = theatre.show(document, size, view, names=("image",))["image"]
+    seen = window(view, size, True)
+    for y, x in places:
+        (py, px), (qy, qx) = seen.to_pane(y + 1, x), seen.to_pane(y, x + 1)
+        part = shown[max(0, int(py)) : int(np.ceil(qy)), max(0, int(px)) : int(np.ceil(qx))]
+        assert part.size == 0 or part.max() == 255, (y, x)
+    document.stretch = Stretch(limits="user", low=0.0, high=500.0)
+    if zoom < 0.1:
+        mean = theatre.show(document, size, view, names=("image",))["image"]
+        assert mean.max() < 255, "the mean hides them, which is why there is a choice"

@@ -35,6 +35,7 @@ LABELS = {
     "sinh": "SINH",
     "histogram": "Histogram Equalization",
 }
+ZOOMOUT = {"mean": "Mean", "max": "Max"}
 KINDS = (*SCALINGS, "histogram")  # a kind's place here is its number in the shader
 
 _NUMPY = {
@@ -58,6 +59,8 @@ class Stretch:
     clip: True to take the limits from what a 3-sigma clip leaves of the sample.
     colormap: a key of `glview.core.colormaps.COLORMAPS`; invert turns it round.
     contrast, bias: DS9's, see `contrast_bias`.
+    zoomout: a key of `ZOOMOUT`: a screen pixel shows the mean of the image pixels under it, or the
+        largest, so that no single bright pixel is hidden.
     """
 
     kind: str = "linear"
@@ -69,6 +72,7 @@ class Stretch:
     invert: bool = False
     contrast: float = 1.0
     bias: float = 0.5
+    zoomout: str = "mean"
 
 
 def grey(values, stretch_kind, low, high, table=None):

@@ -128,22 +128,23 @@ class Pane:
         self.buffer.resize(size[1], size[0])
         self.buffer.use(*PALETTE.background, 1.0)
 
-    def cells(self, window, region, sources):
+    def cells(self, window, region, sources, rule="mean"):
         """What to draw the pane from: (textures by name, place).
 
         sources: name ("values", "confidence", "state") -> (version, texture) of the region.
+        rule: "mean" or "max" of the values under a screen pixel.
         """
         where = place(window, region)
         if window.zoom * (1 << region.level) >= 1.0:
             return {name: texture for name, (_, texture) in sources.items()}, where
         for name, (version, texture) in sources.items():
-            key = (version, window, region)
+            key = (version, window, region, rule)
             if self._keys.get(name) != key:
                 self._keys[name] = key
                 buffer = self._shrunk[name]
                 buffer.resize(window.size[1], window.size[0])
                 buffer.use()
-                self._shrink.draw(name, texture, where)
+                self._shrink.draw(rule if name == "values" else name, texture, where)
         return {name: self._shrunk[name].texture for name in sources}, _on_screen(where)
 
     def pixels(self):
@@ -156,8 +157,8 @@ class Shrink:
 
     def __init__(self, ctx):
         self._programs = {name: ctx.vertex_array(build(ctx, fragment), []) for name, fragment in (
-            ("values", "shrinkmean.frag"), ("confidence", "shrinkmax.frag"),
-            ("state", "shrinkmask.frag"))}
+            ("mean", "shrinkmean.frag"), ("max", "shrinkmax.frag"),
+            ("confidence", "shrinkmax.frag"), ("state", "shrinkmask.frag"))}
 
     def draw(self, name, texture, where):
         """Join the cells of `texture` into the bound target."""

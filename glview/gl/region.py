@@ -40,16 +40,24 @@ class Region:
                 min(self.shape[0], self.box[2]) - y0)
 
 
-def region_for(document, windows, most):
-    """The smallest Region that all panes need; of a coarser level if it had more than `most` tiles.
+def region_for(document, windows, most, largest):
+    """The smallest Region that all panes need.
+
+    It is of a coarser level where it had more than `most` tiles, or where its buffer had a side of
+    more than `largest` cells, which the driver cannot make.
     """
     top = tiles.levels(document.image.shape) - 1
     level = min(level_for(windows[0].zoom), top)
     while True:
         region = _at_level(document, windows, level)
-        if level == top or len(tiles.visible(region.shape, 0, region.box)) <= most:
+        fits = all(_buffer_side(side) <= largest for side in region.size)
+        if level == top or (fits and len(tiles.visible(region.shape, 0, region.box)) <= most):
             return region
         level += 1
+
+
+def _buffer_side(cells):
+    return -(-cells // GRAIN) * GRAIN
 
 
 def _at_level(document, windows, level):
@@ -77,6 +85,7 @@ class Regions:
 
     def __init__(self, ctx, held):
         self.ctx, self._held, self.stores = ctx, held, held.stores
+        self._largest = ctx.info["GL_MAX_TEXTURE_SIZE"]
         self.image, self.confidence = textures.Buffer(ctx), textures.Buffer(ctx)
         self.edits, self.reach = textures.Buffer(ctx, 1, "f1"), textures.Buffer(ctx, 1, "f1")
         self.state = textures.Buffer(ctx, 1, "f1")
@@ -99,7 +108,7 @@ class Regions:
         for a worker; `sharp` is False while a stand-in is drawn for something.
         """
         self.wishes, self.sharp = {}, True
-        region = region_for(document, windows, self._held.most)
+        region = region_for(document, windows, self._held.most, self._largest)
         owner = document.key
         self._draw_image(document, region, owner)
         self._draw_confidence(document, region, owner)
@@ -110,26 +119,27 @@ class Regions:
     # image
 
     def _draw_image(self, document, region, owner):
-        plane = document.image.plane
-        found = self._tiles("image", region, (owner, "image", plane),
+        look = (document.image.plane, document.stretch.zoomout)
+        found = self._tiles("image", region, (owner, "image", *look),
                             lambda level, ty, tx: 0, self._image_maker(document))
-        key = (owner, plane, region, found, id(document.preview[0]))
+        key = (owner, look, region, found, id(document.preview[0]))
         if self._keys.get("image") == key:
             return
-        self._keys["image"] = key
         self._start("image", region, (np.nan,))
         rows = []
         if not self.sharp or not found:
             rows.append((self._held.preview(document), self._preview_row(document, region)))
         self._paste(region, rows, self.stores["image"], found)
+        self._keys["image"] = key
 
     def _image_maker(self, document):
-        image, reduced = document.image, document.pyramid
+        image, reduced, rule = document.image, document.pyramid, document.stretch.zoomout
 
         def maker(level, ty, tx):
             if level > 2 and reduced is None:
                 return None
-            return lambda: pyramid.tile(image, reduced, level, ty, tx, tiles.SIZE)
+            return lambda: pyramid.tile(image, reduced, level, ty, tx, tiles.SIZE,
+                                        rule)
 
         return maker
 
@@ -166,9 +176,9 @@ class Regions:
             found = self._tiles("confidence", region, (owner, "confidence"), stamp, maker)
         key = (owner, region, found)
         if self._keys.get("confidence") != key:
-            self._keys["confidence"] = key
             self._start("confidence", region, (NOTHING_KNOWN,))
             self._paste(region, [], self.stores["confidence"], found)
+            self._keys["confidence"] = key
 
     def _draw_edits(self, document, region, owner):
         edits = document.edits
@@ -181,16 +191,15 @@ class Regions:
             found = self._tiles("edits", region, (owner, "edits"), edits.stamps.at, maker)
         key = (owner, region, found)
         if self._keys.get("edits") != key:
-            self._keys["edits"] = key
             self._start("edits", region, (0.0,))
             self._paste(region, [], self.stores["edits"], found)
+            self._keys["edits"] = key
 
     def _draw_state(self, document, region, owner):
         settings = document.mask
         key = (owner, settings, self._keys["confidence"], self._keys["edits"])
         if self._keys.get("state") == key:
             return
-        self._keys["state"] = key
         radius = settings.dilation if region.level == 0 else 0
         widths = mask.half_widths(settings.shape, radius)
         shared = {"threshold": float(np.float32(settings.threshold)), "radius": radius,
@@ -205,6 +214,7 @@ class Regions:
         assign(self._state.program, **shared, reduced=region.level > 0,
                widths=(*widths, *[-1] * (mask.MAX_DILATION + 1 - len(widths))))
         self._state.render(moderngl.TRIANGLES, vertices=3)
+        self._keys["state"] = key
 
     # tiles
 
@@ -245,7 +255,7 @@ class Regions:
         buffer = getattr(self, name)
         self.versions[name] += 1
         width, height = region.size
-        buffer.resize(-(-width // GRAIN) * GRAIN, -(-height // GRAIN) * GRAIN)
+        buffer.resize(_buffer_side(width), _buffer_side(height))
         buffer.use(*clear)
         buffer.target.viewport = (0, 0, width, height)
 

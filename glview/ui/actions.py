@@ -199,6 +199,10 @@ ACTIONS = (
                                      and desk.workspace.document.stretch.invert)),
     Action("Display", "Reset contrast and bias", ("Shift+R",),
            _stretch(contrast=lambda s: 1.0, bias=lambda s: 0.5)),
+    Action("Display", "Zoomed out: largest pixel", ("X",),
+           _stretch(zoomout=lambda s: "mean" if s.zoomout == "max" else "max"),
+           checked=lambda desk: bool(desk.workspace.document
+                                     and desk.workspace.document.stretch.zoomout == "max")),
     Action("Display", "ZScale limits", ("S",), _stretch(limits=lambda s: "zscale")),
     Action("Display", "Min Max limits", ("Shift+S",), _stretch(limits=lambda s: "minmax")),
     Action("Mask", "Detect", ("D",), _detect,

@@ -7,7 +7,7 @@ from imgui_bundle import imgui
 
 from glview.core.colormaps import COLORMAPS
 from glview.core.limits import LIMITS
-from glview.core.stretch import LABELS
+from glview.core.stretch import LABELS, ZOOMOUT
 from glview.ui.widgets import choice, mark, tip, wrapped
 
 
@@ -23,6 +23,9 @@ def display_panel(desk):
     maps = {name: name for name in COLORMAPS}
     stretch = replace(stretch, colormap=choice(desk, "Color", stretch.colormap, maps))
     stretch = _contrast(stretch)
+    stretch = replace(stretch, zoomout=choice(desk, "Zoomed out", stretch.zoomout, ZOOMOUT))
+    tip("What a screen pixel shows of the pixels under it: their mean, or the largest, so that no "
+        "bright pixel is hidden")
     imgui.pop_item_width()
     if document.image.planes > 1:
         _slice(desk, document)

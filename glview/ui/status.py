@@ -27,7 +27,7 @@ def _doing(desk, document):
         words.append(f"zoom {desk.workspace.view.zoom:.4g}")
         region = desk.scene.region
         if region is not None and region.level:
-            words.append(f"1:{1 << region.level} image mean, mask max")
+            words.append(f"1:{1 << region.level} image {document.stretch.zoomout}, mask max")
     if desk.busy_words:
         words.append(desk.busy_words)
     return "   ".join(words)
