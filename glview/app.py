@@ -2,6 +2,7 @@
 
 import time
 import traceback
+from contextlib import ExitStack
 
 from glview.detecting import Detector
 from glview.jobs import Feed, Jobs
@@ -17,6 +18,7 @@ from glview.ui.widgets import Screen
 UPLOAD_SECONDS = 0.012
 FRAMES_AFTER_EVENT = 3  # Dear ImGui settles hover and focus over the frames after an event
 TOOLTIP_SECONDS = 0.6
+DETECTING_SECONDS = 0.1  # between two frames while a detection needs the cores
 ASKING_SECONDS = 0.1  # the desktop's file dialog does not tell when it closes
 FAULTS_TOLD = 20  # different ones; an error that counts up would fill window and disk
 
@@ -30,15 +32,28 @@ class Desk:
 
     def __init__(self, platform, workspace, settings):
         self.platform, self.workspace, self.settings = platform, workspace, settings
+        self.frames, self.done, self.bare, self.faults = 0, False, None, []
+        self._drawn = 0.0  # when the last frame was
+        with ExitStack() as ending:  # of a beginning that fails, too
+            ending.callback(platform.close)
+            self._begin(ending)
+            self._ending = ending.pop_all()
+
+    def _begin(self, ending):
+        """Make the parts; `ending` takes how each ends, and ends the last one first."""
+        platform, workspace = self.platform, self.workspace
         wake = getattr(platform, "wake", lambda: None)
-        self.jobs, self.feed = Jobs(wake), Feed(wake)
+        self.jobs = Jobs(wake)
+        ending.callback(self.jobs.close)
+        self.feed = Feed(wake)
+        ending.callback(self.feed.close)
         self.scene, self.layout, self.screen = Scene(platform.ctx), Layout(), Screen()
         self.readout = Readout(self.jobs)
         self.detector = Detector(workspace, wake)
+        ending.callback(self.detector.close)
         self.reviewer = Reviewer(workspace, self.jobs, self.scene.thumbnails)
-        self.library = Library(workspace, self.jobs, settings, self.scene.tiles)
+        self.library = Library(workspace, self.jobs, self.settings, self.scene.tiles)
         self.library.hold()
-        self.frames, self.done, self.bare, self.faults = 0, False, None, []
         style.apply(platform.io, platform.scale)
 
     # one frame
@@ -51,7 +66,7 @@ class Desk:
         self.platform.compose()
         self.guard(self._draw)
         self.guard(self.platform.finish_frame)
-        self.frames += 1
+        self.frames, self._drawn = self.frames + 1, time.monotonic()
 
     def guard(self, part):
         """Run a part of the frame; one that fails costs its frame, not the user's work."""
@@ -71,8 +86,8 @@ class Desk:
         self.workspace.notify(f"Something went wrong: {words}{where}")
 
     def _draw(self):
-        wishes = self.scene.draw(self.workspace)
-        self.feed.wish({**wishes, **self.reviewer.wishes})
+        pictures = self.scene.thumbnails.within(self.reviewer.wishes)
+        self.feed.wish({**self.scene.draw(self.workspace), **pictures})
 
     def _interface(self):
         document = self.workspace.document
@@ -120,9 +135,9 @@ class Desk:
         """The event loop of a window; sleeps while nothing happens."""
         awake = FRAMES_AFTER_EVENT
         while not self.done:
-            awake = self._wait(awake)
+            awake, news = self._wait(awake), self._news
             self.frame()
-            if self.platform.holds_events:
+            if self.platform.holds_events or self._news != news:
                 awake = FRAMES_AFTER_EVENT
             each_frame(self)
             if self.platform.closing:
@@ -133,27 +148,49 @@ class Desk:
         """Sleep as long as the last events allow; returns how many frames to draw at once.
 
         After an event some frames follow at once, one more when a tooltip would be due, and then
-        none until something happens.
+        none until something happens.  What a worker brings takes one frame.
         """
-        if awake > 0:
+        if awake > 0 or self._unfinished:
             self.platform.wait(0.0)
-            return awake - 1
+            return max(awake - 1, 0)
         patience = ASKING_SECONDS if self.layout.asking else TOOLTIP_SECONDS
-        if awake == 0 or self.platform.typing or self.layout.asking:
-            before = time.monotonic()
-            self.platform.wait(patience)
-            waited = time.monotonic() - before >= 0.9 * patience
-            return -1 if waited else FRAMES_AFTER_EVENT
-        self.platform.wait(None)
-        return FRAMES_AFTER_EVENT
+        if awake < 0 and not (self.platform.typing or self.layout.asking):
+            patience = None
+        until = None if patience is None else time.monotonic() + patience
+        if self._wait_for_worker(until) and self._pause():
+            return awake
+        waited = until is not None and time.monotonic() >= until
+        return -1 if waited and not self.platform.holds_events else FRAMES_AFTER_EVENT
+
+    def _wait_for_worker(self, until):
+        """Sleep until something happens, at most `until`; True if it was a worker alone."""
+        return self.platform.wait(None if until is None else max(0.0, until - time.monotonic()))
+
+    def _pause(self):
+        """Leave the cores to a detection between two frames; False if the user ends it."""
+        until = self._drawn + DETECTING_SECONDS
+        while self.detector.running is not None and time.monotonic() < until:
+            if not self._wait_for_worker(until) and time.monotonic() < until:
+                return False
+        return not self.platform.holds_events
+
+    @property
+    def _unfinished(self):
+        """True while the next frame has something to do that nothing will wake it for."""
+        holding = self.library.holding and self.workspace.document is not None
+        return holding or self.feed.ready
+
+    @property
+    def _news(self):
+        """What a worker may change that the interface takes several frames for: new windows."""
+        workspace = self.workspace
+        return workspace.document, self.detector.running, workspace.told, len(workspace.notices)
 
     def close(self):
-        """End workers and the window, in that order."""
-        self.settings.remember(self)
-        self.detector.close()
-        self.feed.close()
-        self.jobs.close()
-        self.platform.close()
+        """End everything: the window is gone at once, and only a save is waited for."""
+        self.guard(lambda: self.settings.remember(self))
+        self.guard(self.platform.hide)
+        self._ending.close()
 
     # what the interface asks for
 
@@ -164,7 +201,7 @@ class Desk:
         if "save" in self.jobs.busy:
             found.append("saving")
         if self.feed.pending:
-            found.append(f"{self.feed.pending} tiles pending")
+            found.append("loading")
         return ", ".join(found)
 
     def read_box(self, box, done):

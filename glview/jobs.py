@@ -5,23 +5,33 @@ Workers compute and return; only the main thread changes the workspace or touche
 
 import queue
 import threading
-from concurrent.futures import ThreadPoolExecutor
 
 from glview.core.cancel import Cancelled
+
+LANES = {"quick": 3, "background": 2, "save": 1}  # workers: what is slow holds up only its like
+LANE_OF = {"reduce": "background", "saved": "background", "sky": "background", "save": "save"}
 
 
 class Jobs:
     """Named jobs: a later job of a name cancels the earlier one and makes its result worthless.
 
+    The first word of a name chooses its lane, "quick" if LANE_OF does not hold it.
     wake: called from a worker when a result is ready; it may be called from any thread.
     """
 
-    def __init__(self, wake=lambda: None, workers=3):
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="glview-job")
+    def __init__(self, wake=lambda: None, lanes=LANES):
         self._results = queue.SimpleQueue()
         self._wake = wake
         self._newest = {}
         self._tickets = 0
+        self._waiting = {lane: queue.SimpleQueue() for lane in lanes}
+        # Daemons, for some work cannot be interrupted, and the program ends without it.
+        self._threads = {lane: [threading.Thread(target=self._work, args=(self._waiting[lane],),
+                                                 name=f"glview-job-{lane}", daemon=True)
+                                for _ in range(count)] for lane, count in lanes.items()}
+        for threads in self._threads.values():
+            for thread in threads:
+                thread.start()
 
     @property
     def busy(self):
@@ -51,7 +61,7 @@ class Jobs:
             self._results.put((name, ticket, *finished))
             self._wake()
 
-        self._pool.submit(run)
+        self._waiting[_lane(name)].put(run)
 
     def cancel(self, name):
         """Forget the job of this name; its result is dropped."""
@@ -69,15 +79,33 @@ class Jobs:
                 tell(result)
 
     def close(self):
-        """Cancel everything and wait for the workers."""
+        """Cancel everything but saves, which are waited for; the rest ends when it notices."""
+        self._wake = lambda: None
+        for name in self.busy:
+            if _lane(name) != "save":
+                self.cancel(name)
+        for lane, threads in self._threads.items():
+            for _ in threads:
+                self._waiting[lane].put(None)
+        for thread in self._threads.get("save", ()):
+            thread.join()
         self._newest.clear()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    @staticmethod
+    def _work(waiting):
+        while (run := waiting.get()) is not None:
+            run()
+
+
+def _lane(name):
+    return LANE_OF.get(name.partition(" ")[0], "quick")
 
 
 class Feed:
     """Loads what the last frame wished for, in its order; wishes of older frames are dropped.
 
-    What failed once is not tried again: every frame wishes for it, and the loop would never rest.
+    What failed is not tried again while it is wished for: every frame does, and the loop would
+    never rest.
     """
 
     def __init__(self, wake=lambda: None, workers=2):
@@ -88,12 +116,8 @@ class Feed:
         self._under_way = set()  # until taken
         self._hopeless = set()
         self._closed = False
-        self._threads = [
-            threading.Thread(target=self._work, name="glview-feed", daemon=True)
-            for _ in range(workers)
-        ]
-        for thread in self._threads:
-            thread.start()
+        for _ in range(workers):
+            threading.Thread(target=self._work, name="glview-feed", daemon=True).start()
 
     @property
     def pending(self):
@@ -101,9 +125,15 @@ class Feed:
         with self._changed:
             return len(self._wishes) + len(self._under_way)
 
+    @property
+    def ready(self):
+        """True if `take` would hand something over."""
+        return not self._ready.empty()
+
     def wish(self, wishes):
         """wishes: dict of key -> callable without arguments that makes the value."""
         with self._changed:
+            self._hopeless &= wishes.keys()
             vain = self._under_way | self._hopeless
             self._wishes = {key: make for key, make in wishes.items() if key not in vain}
             self._changed.notify_all()
@@ -121,12 +151,10 @@ class Feed:
         return key, value, error
 
     def close(self):
-        """Stop the workers."""
+        """Stop the workers; a tile that is being made ends in vain and is not waited for."""
         with self._changed:
-            self._closed = True
+            self._closed, self._wake = True, lambda: None
             self._changed.notify_all()
-        for thread in self._threads:
-            thread.join()
 
     def _work(self):
         while True:

@@ -1,5 +1,6 @@
 """The open files: opening, stepping through them, saving."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,6 +69,21 @@ class Library:
                              lambda opened: self.opened(entry, opened),
                              lambda error: self._failed(entry, error))
 
+    def reload(self):
+        """Read the current file again; refused while that would lose work."""
+        entry = self.workspace.entry
+        if any(document.changed or document.detection.running
+               for document in entry.documents.values()):
+            self.workspace.notify(
+                f"{entry.name} was not read again, for its mask is not saved: save it beside the "
+                "file (Ctrl+Shift+S) or take back what you did.")
+        elif entry.path is not None and not entry.loading:
+            for document in entry.documents.values():
+                self._tiles.forget(document)
+            entry.documents.clear()
+            entry.stamp = None
+            self.show(self.workspace.current)
+
     def receive(self, entry, look):
         """Take over a `session.FirstLook`, now or when it has finished."""
         if look.is_alive() or look.error is not None:
@@ -100,6 +116,8 @@ class Library:
         entry.documents[image.hdu, image.plane] = document
         self._turn_to(entry, (image.hdu, image.plane))
         self._forget_oldest(entry)
+        for note in image.notes:
+            self.workspace.notify(f"{image.name}: {note}")
         entry.stamp = entry.stamp or opened.stamp
         self.finish_opening(document)
 
@@ -243,8 +261,10 @@ class Library:
             document.history.mark_saved(step)
             document.saved = stamp
             why = f": {result.why}" if result.why else ""
+            notices = self.workspace.notices
+            notices[:] = [one for one in notices if not one.startswith("NOT SAVED")]
             self.workspace.told = (f"Saved the mask in {shown_name(result.path)} "
-                                   f"({result.method}{why})")
+                                   f"({result.method}{why}) at {time.strftime('%H:%M:%S')}")
             if result.warning:
                 self.workspace.notify(result.warning)
             then()

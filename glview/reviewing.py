@@ -88,6 +88,7 @@ class Reviewer:
                                    (chosen["x0"] + chosen["x1"]) / 2,
                                    float(min(zoom, max(1.0, 400.0 / max(span, 1)))))
         self.workspace.fit = False
+        self.workspace.cursor = int(chosen["cy"] + 0.5), int(chosen["cx"] + 0.5)
         self._scroll = True
 
     def take_scroll_request(self):

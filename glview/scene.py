@@ -86,7 +86,6 @@ class Scene:
         key = (document.key, region, seen, look, *(version for version, _ in sources.values()))
         if self._drawn.get(name) == key:
             return
-        self._drawn[name] = key
         pane = self.panes[name]
         cells, where = pane.cells(seen, region, sources, document.stretch.zoomout)
         pane.start(seen.size)
@@ -94,6 +93,7 @@ class Scene:
             self.painter.mask(overlay, cells["confidence"], cells["state"], where)
         else:
             self.painter.image(document, overlay, cells["values"], cells["state"], where)
+        self._drawn[name] = key  # last: a draw that failed is tried again
 
     def put(self, key, stamp, made):
         """A wish came true: a tile, or the cut-out of a thumbnail."""

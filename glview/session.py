@@ -2,6 +2,7 @@
 
 import os
 import threading
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -81,17 +82,17 @@ def run_window(entries, options):
     from glview.gl.context import Window
 
     settings = Settings.load(folder() / "settings.json")
+    settings.for_this_run(size=options.size, model=options.model, kind=options.scale,
+                          limits=options.limits, colormap=options.cmap)
     _refuse_at_once(first, entries)
-    desk_of = []
-    window = Window(TITLE, options.size or settings.size, _layout_file(),
+    desk_of, workspace = [], _workspace(entries, settings, options)
+    window = Window(TITLE, settings.size, _layout_file(),
                     on_drop=lambda paths: desk_of[0].library.add(paths))
-    desk = Desk(window, _workspace(entries, settings, options), settings)
+    desk = Desk(window, workspace, settings)
     desk_of.append(desk)
-    try:
+    with closing(desk):
         _show_first(desk, first)
         desk.run(_each_frame(desk, options))
-    finally:
-        desk.close()
     return desk
 
 
@@ -108,15 +109,13 @@ def run_screenshot(entries, options):
     desk = Desk(platform, _workspace(entries, settings, options), settings)
     desk.bare = None if options.pane == "all" else options.pane
     settings.remember = lambda desk: None  # a script's picture is nobody's taste
-    try:
+    with closing(desk):
         _show_first(desk, first)
         _settle(desk)
         _look(desk, options)
         _work(desk, options)
         _settle(desk)
         _write(platform, desk, options.screenshot)
-    finally:
-        desk.close()
 
 
 def show(image, mask=None):

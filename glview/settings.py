@@ -19,7 +19,7 @@ WORDS = {  # what a setting may say; limits given by hand belong to the frame th
     "colormap": COLORMAPS,
     "pane": ("mask", "confidence"),
 }
-SMALLEST, LARGEST = (640, 400), 16384  # of a window, pixels
+SMALLEST, LARGEST = (640, 400), 16384  # of a window, pixels of a monitor of scale 1
 
 
 def folder():
@@ -41,10 +41,11 @@ def log_file():
 
 
 class Settings:
-    """size: of the window, (width, height); stretch, overlay: what new files start with;
-    brush: pixels; model: name."""
+    """size: of the window on a monitor of scale 1, (width, height); stretch, overlay: what new
+    files start with; brush: pixels; model: name."""
 
     def __init__(self):
+        self._asked, self._before = {}, {}
         self.size = (1600, 1000)
         self.stretch, self.overlay = Stretch(), Overlay()
         self.brush, self.model = 1, "auto"
@@ -73,26 +74,42 @@ class Settings:
         if isinstance(held.get("model"), str):
             self.model = held["model"]
 
+    def for_this_run(self, **asked):
+        """Take what the command line asks for, None for nothing: size, model, names of KEPT.
+
+        What the user leaves at that is not remembered, but what was remembered before.
+        """
+        self._asked = {name: value for name, value in asked.items() if value is not None}
+        self._before = {name: self._held()[name] for name in self._asked}
+        display = {name: value for name, value in self._asked.items() if name in KEPT}
+        self.stretch = replace(self.stretch, **display)
+        self.size, self.model = asked.get("size") or self.size, asked.get("model") or self.model
+
+    def _held(self):
+        return {"size": self.size, "model": self.model, "brush": self.brush,
+                **{name: getattr(self.stretch, name) for name in KEPT}}
+
     def like(self, document):
         """Let new files start with the display of this Document; None changes nothing."""
         if document is not None:
             names = [name for name in KEPT if getattr(document.stretch, name) != "user"]
             kept = {name: getattr(document.stretch, name) for name in names}
-            self.stretch = replace(Stretch(), **kept)
+            self.stretch = replace(self.stretch, **kept)
 
     def remember(self, desk):
         """Take over what the user likes from a running window and write it."""
         workspace = desk.workspace
         self.like(workspace.document)
         self.overlay, self.brush, self.model = workspace.overlay, workspace.brush, workspace.model
-        self.size = tuple(desk.platform.size)
+        self.size = tuple(desk.platform.usual_size)
         self.save(folder() / FILE)
 
     def save(self, path):
         """Write to `path`; a folder that cannot be written is no reason to bother the user."""
-        held = {"size": self.size, "brush": self.brush, "model": self.model,
-                "stretch": {name: getattr(self.stretch, name) for name in KEPT},
-                "overlay": asdict(self.overlay)}
+        held = {name: self._before[name] if self._asked.get(name) == value else value
+                for name, value in self._held().items()}
+        held["stretch"] = {name: held.pop(name) for name in KEPT}
+        held["overlay"] = asdict(self.overlay)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(held, indent=1))

@@ -163,7 +163,8 @@ class Workspace:
 
     view: shared by all panes; fit: keep the whole frame in view; split: the image pane's share of
     the width.  cursor: (y, x) image pixel under the mouse or None.  notices: sentences the user has
-    not closed; told: what was done last, for the status line.  closing: the user is being asked
+    not closed; told: what was done last, for the status line; bare: only the pictures
+    are shown.  closing: the user is being asked
     about unsaved changes.
     """
 
@@ -179,6 +180,7 @@ class Workspace:
     cursor: tuple[int, int] | None = None
     notices: list[str] = field(default_factory=list)
     told: str = ""
+    bare: bool = False
     closing: bool = False
 
     @property

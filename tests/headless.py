@@ -14,13 +14,23 @@ from glview.workspace import Workspace
 SHAPE = (40, 60)
 
 
+class Tiles:
+    """Nothing is drawn here; it keeps what it was told to forget."""
+
+    def __init__(self):
+        self.forgotten = []
+
+    def forget(self, document):
+        self.forgotten.append(document)
+
+
 class Desk:
     """paths: the files in the list."""
 
     def __init__(self, *paths):
         self.workspace, self.jobs = Workspace([entry_for(path) for path in paths]), Jobs()
         self.settings = Settings()
-        self.library = Library(self.workspace, self.jobs, self.settings, None)
+        self.library = Library(self.workspace, self.jobs, self.settings, Tiles())
 
     @property
     def document(self):

@@ -13,6 +13,11 @@ import numpy as np
 
 ROOT = Path(__file__).parent.parent
 SIZE = (1400, 1000)
+TELLING = """
+import functools, sys
+from glview import session
+session.Options = functools.partial(session.Options, state=sys.argv[1])
+"""
 CLICKS = {"left": "1", "middle": "2", "right": "3", "up": "4", "down": "5"}
 
 
@@ -79,6 +84,18 @@ class Screen:
                        ctypes.byref(event))
         x11.XCloseDisplay(server)
 
+    def set_resources(self, text):
+        """Set what a desktop's settings set: X resources, such as "Xft.dpi: 192"."""
+        x11 = ctypes.CDLL("libX11.so.6")
+        x11.XOpenDisplay.restype = ctypes.c_void_p
+        x11.XInternAtom.restype = x11.XDefaultRootWindow.restype = ctypes.c_ulong
+        server, words = ctypes.c_void_p(x11.XOpenDisplay(self.display.encode())), text.encode()
+        root = ctypes.c_ulong(x11.XDefaultRootWindow(server))
+        names = [ctypes.c_ulong(x11.XInternAtom(server, name, 0))
+                 for name in (b"RESOURCE_MANAGER", b"STRING")]
+        x11.XChangeProperty(server, root, *names, 8, 0, words, len(words))
+        x11.XCloseDisplay(server)
+
     def environment(self):
         return {**os.environ, "DISPLAY": self.display, "PYTHONPATH": str(ROOT)}
 
@@ -86,12 +103,15 @@ class Screen:
 class Program:
     """glview in its window, as a process of its own; arguments: of the command line.
 
-    code: run these lines of Python instead of the command.
+    code: run these lines of Python instead of the command; what it opens a window with writes the
+    state, too.
     """
 
     def __init__(self, screen, folder, *arguments, code=None):
         self.screen, self._state = screen, Path(folder) / f"state{time.monotonic_ns()}.json"
-        start = ["-c", code] if code else ["-m", "glview", "--state", str(self._state)]
+        start = ["-m", "glview", "--state", str(self._state)]
+        if code:
+            start = ["-c", TELLING + code, str(self._state)]
         self.process = subprocess.Popen([sys.executable, *start, *map(str, arguments)],
                                         env=screen.environment(), cwd=folder, text=True,
                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -115,12 +135,16 @@ class Program:
         except FileNotFoundError:
             return {"settled": False, "frame": 0, "file": None, "places": {}, "notices": []}
 
-    def wait(self, true=lambda state: True, seconds=30.0):
-        """The state, when it is settled, `true` of it, and no new frame is drawn any more."""
+    def wait(self, true=lambda state: True, seconds=30.0, after=-1):
+        """The state, when it is settled, `true` of it, and no new frame is drawn any more.
+
+        after: number of a frame; wait for a later one, which shows what was done since.
+        """
         end, before = time.monotonic() + seconds, None
         while True:
             state = self.state
-            if state["frame"] == before and state["settled"] and true(state):
+            still = after < state["frame"] == before
+            if still and state["settled"] and true(state):
                 return state
             before = state["frame"]
             assert self.process.poll() is None, f"it ended: {self.process.stdout.read()}"
@@ -154,8 +178,9 @@ class Program:
     def click(self, place, button="left", times=1, **where):
         self.move(place, **where)
         time.sleep(0.05)
+        after = self.state["frame"]
         self.screen.xdo("click", "--repeat", times, "--delay", 60, CLICKS[button])
-        return self.wait()
+        return self.wait(after=after)
 
     def drag(self, start, end, steps=8):
         """Drag with the left button."""
@@ -166,14 +191,22 @@ class Program:
         for step in range(1, steps + 1):
             self.move((x0 + (x1 - x0) * step / steps, y0 + (y1 - y0) * step / steps))
             time.sleep(0.02)
+        after = self.state["frame"]
         self.screen.xdo("mouseup", 1)
-        return self.wait()
+        return self.wait(after=after)
 
-    def key(self, *names):
-        """Type keys by xdotool's names, such as "ctrl+s"."""
+    def key(self, *names, until=lambda state: True, seconds=30.0):
+        """Type keys by xdotool's names, such as "ctrl+s"; returns the state when `until` is true.
+        """
+        after = self.state["frame"]
         for name in names:
             self.screen.xdo("key", name)
-        return self.wait()
+        return self.wait(until, seconds, after)
+
+    def quit(self):
+        """Ctrl+Q with nothing unsaved: (exit code, what it printed)."""
+        self.screen.xdo("key", "ctrl+q")
+        return self.ended()
 
     # eyes
 

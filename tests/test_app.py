@@ -1,10 +1,21 @@
 """The program around the panels: failing parts, the end of a run, and when it draws at all."""
 
+import threading
+import time
+from contextlib import nullcontext
+
 import numpy as np
+import pytest
 from robot import Robot
 
+from glview import library, opening
+from glview.app import DETECTING_SECONDS, FRAMES_AFTER_EVENT, Desk
+from glview.detecting import Detector
+from glview.gl.context import Offscreen
 from glview.gl.textures import GLError
-from glview.settings import log_file
+from glview.scene import Scene
+from glview.settings import Settings, log_file
+from glview.workspace import Workspace
 
 SHAPE = (60, 80)
 
@@ -66,3 +77,130 @@ def test_a_log_that_cannot_be_written_is_no_further_failure(monkeypatch, home):
         robot.frame(2)
         told, = robot.workspace.notices
         assert "ZeroDivisionError" in told and "glview.log" not in told
+
+
+def test_a_beginning_that_fails_leaves_nothing(monkeypatch):
+    def refuse(scene, ctx):
+        raise GLError("no memory left")
+
+    closed, close, threads = [], Offscreen.close, set(threading.enumerate())
+    monkeypatch.setattr(Offscreen, "close", lambda self: (closed.append(1), close(self)))
+    with monkeypatch.context() as patch:
+        patch.setattr(Scene, "__init__", refuse)
+        with pytest.raises(GLError):
+            Robot(noise())
+    assert closed == [1]
+    wait_for(lambda: set(threading.enumerate()) <= threads)
+    with Robot(noise()) as robot:  # Dear ImGui's context was given back: another can be made
+        assert robot.in_sight() >= {"image", "mask"}
+    assert closed == [1, 1]
+
+
+def wait_for(condition, seconds=5.0):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it never happened"
+        time.sleep(0.002)
+
+
+@pytest.mark.parametrize("part", ["remember", "hide", "detector"])
+def test_one_failure_at_the_end_does_not_skip_the_rest(monkeypatch, part):
+    closed, close, threads = [], Offscreen.close, set(threading.enumerate())
+    monkeypatch.setattr(Offscreen, "close", lambda self: (closed.append(1), close(self)))
+    robot = Robot(noise())
+    owner = {"remember": robot.desk.settings, "hide": robot.platform,
+             "detector": robot.desk.detector}[part]
+    monkeypatch.setattr(owner, "close" if part == "detector" else part, lambda *_: 1 / 0)
+    robot.desk._ending.callback(owner.close) if part == "detector" else None
+    with pytest.raises(ZeroDivisionError) if part == "detector" else nullcontext():
+        robot.desk.close()
+    assert closed == [1]
+    wait_for(lambda: set(threading.enumerate()) <= threads)
+
+
+def test_the_end_does_not_wait_for_a_file_that_is_still_being_opened(monkeypatch):
+    go, reading = threading.Event(), threading.Event()
+
+    def slow(path, ext):
+        reading.set()
+        assert go.wait(20)
+
+    monkeypatch.setattr(opening, "look_into", slow)
+    robot = Robot("large.fits.gz", ready=False)
+    assert reading.wait(5)
+    robot.frame(2)
+    robot.desk.close()
+    assert not go.is_set()
+    go.set()
+
+
+class Staged(Offscreen):
+    """A window whose events are written down beforehand: "worker", "user", "nothing"; or what a
+    worker does, to be called."""
+
+    closing = False
+
+    def play(self, desk, events, each=lambda: None):
+        """Frames that follow each event; `each` is called after every frame."""
+        self.desk, self.events, self.followed = desk, list(events), []
+        desk.done = False
+        desk.run(lambda desk: each())
+        return self.followed[1:]
+
+    def wait(self, seconds):
+        if seconds == 0.0:
+            return False
+        if not self.events:
+            self.desk.done = True
+        self.followed.append(-self.desk.frames)
+        if len(self.followed) > 1:
+            self.followed[-2] += self.desk.frames
+        event = self.events.pop(0) if self.events else "nothing"
+        if event == "user":
+            self.desk.platform.io.add_mouse_pos_event(*np.random.default_rng().random(2) * 300)
+        elif event == "nothing" and seconds:
+            time.sleep(seconds)
+        elif callable(event):
+            event()
+        return event == "worker" or callable(event)
+
+
+@pytest.fixture
+def staged():
+    platform = Staged((800, 600))
+    entry = library.entry_of_array(noise())
+    desk = Desk(platform, Workspace([entry]), Settings())
+    desk.library.finish_opening(entry.document)
+    assert desk.settle(30)
+    yield platform, desk
+    desk.close()
+
+
+def test_a_worker_is_worth_one_frame_and_the_user_several(staged):
+    platform, desk = staged
+    platform.play(desk, ["nothing", "nothing"])  # a tooltip's
+    frames = platform.play(desk, ["nothing", "worker", "worker", "worker", "user", "worker"])
+    assert frames[:3] == [1, 1, 1]
+    assert frames[3] > FRAMES_AFTER_EVENT
+
+
+def test_what_a_worker_opens_gets_the_frames_that_a_new_window_takes(staged):
+    platform, desk = staged
+    def fail():
+        desk.jobs.start("readout", lambda cancelled: 1 / 0, None, desk.library.read_failed)
+        wait_for(lambda: not desk.jobs._results.empty())
+
+    frames = platform.play(desk, ["nothing", "worker", fail, "worker"])
+    assert frames[0] == 1 and frames[1] > FRAMES_AFTER_EVENT
+    assert "division" in desk.workspace.notices[0]
+
+
+def test_a_detection_has_the_cores_between_its_frames(staged, monkeypatch):
+    platform, desk = staged
+    monkeypatch.setattr(Detector, "running", property(lambda self: "somebody"))
+    began, first = time.monotonic(), desk.frames
+    platform.play(desk, ["nothing"] + ["worker"] * 300 + ["nothing"])
+    assert desk.frames - first <= (time.monotonic() - began) / DETECTING_SECONDS + 8
+    began, first = time.monotonic(), desk.frames
+    platform.play(desk, ["nothing"] + ["user"] * 10)
+    assert desk.frames - first >= 10 * FRAMES_AFTER_EVENT

@@ -118,7 +118,7 @@ def test_nothing_comes_after_cancel(jobs, log, ending):
 
 
 def test_a_job_cancelled_before_it_began_never_runs(log):
-    jobs, go, ran = Jobs(log.wake, workers=1), threading.Event(), []
+    jobs, go, ran = Jobs(log.wake, {"quick": 1}), threading.Event(), []
     jobs.start("first", lambda cancelled: go.wait(PATIENCE), log.done.append, log.failed.append)
     jobs.start("second", lambda cancelled: ran.append(1), log.done.append, log.failed.append)
     jobs.cancel("second")
@@ -139,20 +139,59 @@ def test_a_done_may_start_the_next_job_of_its_name(jobs, log):
     assert log.done == [1, 2, 3]
 
 
-def test_closing_tells_the_work_and_waits_for_it(log):
-    jobs, ended = Jobs(log.wake), []
+def test_slow_work_does_not_hold_up_what_is_quick(jobs, log):
+    go = threading.Event()
 
-    def work(cancelled):
-        while not cancelled():
-            time.sleep(0.001)
-        ended.append(1)
+    def slow(cancelled):
+        assert go.wait(PATIENCE)
 
-    jobs.start("a", work, log.done.append, log.failed.append)
-    time.sleep(0.01)
+    for number in range(9):
+        for name in ("reduce", "saved", "sky"):
+            jobs.start(f"{name} {number}", slow, log.failed.append, log.failed.append)
+    for name in ("open 3", "objects", "readout", "numbers", "save"):
+        jobs.start(name, lambda cancelled, name=name: name, log.done.append, log.failed.append)
+    wait_for(lambda: jobs.collect() or len(log.done) == 5)
+    assert set(log.done) == {"open 3", "objects", "readout", "numbers", "save"}
+    for number in range(9):
+        jobs.start(f"open {number}", slow, log.failed.append, log.failed.append)
+    jobs.start("save", lambda cancelled: "saved", log.done.append, log.failed.append)
+    wait_for(lambda: jobs.collect() or log.done[-1] == "saved")
+    go.set()
+
+
+def test_closing_tells_the_work_and_waits_only_for_a_save(log):
+    jobs, go, ended, told = Jobs(log.wake), threading.Event(), [], threading.Event()
+
+    def stubborn(cancelled):
+        assert go.wait(PATIENCE)
+        ended.append("stubborn")
+
+    def obedient(cancelled):
+        wait_for(cancelled)
+        told.set()
+        raise Cancelled
+
+    def save(cancelled):
+        time.sleep(0.1)
+        ended.append("save")
+
+    for name, work in (("open 1", stubborn), ("reduce 1", obedient), ("save", save)):
+        jobs.start(name, work, log.done.append, log.failed.append)
+    time.sleep(0.02)
     jobs.close()
+    assert ended == ["save"]
+    assert told.wait(PATIENCE)
     jobs.collect()
     assert not log.done and not jobs.busy
-    assert len(ended) <= 1
+    go.set()
+
+
+def test_a_save_that_just_began_is_made_although_the_program_ends(log):
+    for _ in range(20):
+        jobs, ended = Jobs(log.wake), []
+        jobs.start("save", lambda cancelled, ended=ended: ended.append(1), None, None)
+        jobs.close()
+        assert ended == [1]
 
 
 def take_all(feed, log, count):
@@ -217,6 +256,17 @@ def test_what_failed_is_not_tried_again_in_every_frame(feed, log):
     feed.wish({**wishes, "another": lambda: 1})
     assert take_all(feed, log, 1) == [("another", 1, None)]
     assert len(tries) == 1
+    feed.wish({})  # another picture is on screen for a while
+    feed.wish(wishes)
+    assert take_all(feed, log, 1)[0][2] is not None
+    assert len(tries) == 2
+
+
+def test_what_is_ready_is_known_without_taking_it(feed, log):
+    assert not feed.ready
+    feed.wish({"a": lambda: 1})
+    log.wait()
+    assert feed.ready and feed.take() == ("a", 1, None) and not feed.ready
 
 
 def test_closing_ends_the_threads_and_drops_the_wishes(log):
@@ -229,9 +279,7 @@ def test_closing_ends_the_threads_and_drops_the_wishes(log):
 
     feed.wish({"a": slow, "b": slow, "c": lambda: made.append(1)})
     assert began.acquire(timeout=PATIENCE) and began.acquire(timeout=PATIENCE)
-    closer = threading.Thread(target=feed.close)
-    closer.start()
+    feed.close()  # does not wait
     go.set()
-    closer.join(PATIENCE)
-    assert not closer.is_alive() and not made
-    assert not [thread for thread in threading.enumerate() if thread.name == "glview-feed"]
+    wait_for(lambda: not [one for one in threading.enumerate() if one.name == "glview-feed"])
+    assert not made

@@ -58,7 +58,7 @@ def test_save_and_open_again_shows_the_same(desk_of, frame):
     desk.library.save()
     desk.settle()
     assert not document.changed and not desk.library.unsaved
-    assert desk.workspace.told == "Saved the mask in frame.fits (extension)"
+    assert desk.workspace.told.startswith("Saved the mask in frame.fits (extension) at ")
     assert not desk.workspace.notices
     again = desk_of(frame).show(0)
     assert (mask_of(again) == shown).all() and not again.changed
@@ -246,3 +246,22 @@ def test_the_work_on_a_file_that_changed_can_be_saved_beside_it(desk_of, frame):
     assert not document.changed
     assert frame.read_bytes() == before
     assert np.array_equal(fits.getdata(f"{frame}.glview.fits", "CR_MASK") > 0, shown)
+
+
+def test_a_file_is_read_again_unless_that_would_lose_work(desk_of, frame):
+    desk = desk_of(frame)
+    document = desk.show(0)
+    work_on(document)
+    desk.library.reload()
+    assert desk.document is document and "not read again" in desk.workspace.notices[0]
+    desk.library.save()
+    desk.settle()
+    fits.setval(frame, "OBJECT", value="another program was here")
+    desk.library.reload()
+    again = desk.settle()
+    assert again is not document and again.image.header["OBJECT"] == "another program was here"
+    assert (mask_of(again) == mask_of(document)).all()
+    paint(again, 30)
+    desk.library.save()
+    desk.settle()
+    assert not again.changed

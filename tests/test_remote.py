@@ -130,7 +130,27 @@ def test_cancel_ends_at_once():
 def test_close_at_once_leaves_nothing(folder):
     detection = Detection(_frame(), "ACS-WFC")
     detection.close()
-    assert detection.poll()[-1] == {"cancelled": True}
+    assert list(folder.iterdir()) == []
+    assert _wait(detection)[-1] == {"cancelled": True}
+    assert list(folder.iterdir()) == []
+
+
+def test_close_does_not_wait_for_a_slow_read(folder):
+    go, reading = threading.Event(), threading.Event()
+
+    def read(plane, y0, y1, x0, x1):
+        reading.set()
+        assert go.wait(20)
+        return np.zeros((y1 - y0, x1 - x0), np.float32)
+
+    detection = Detection(Image("slow", (40, 40), np.dtype(np.float32), read), "ACS-WFC")
+    assert reading.wait(20)
+    process = detection._process
+    detection.close()
+    assert not go.is_set() and list(folder.iterdir()) == []
+    assert process.wait(10) != 0, "the child is dead though the read goes on"
+    go.set()
+    assert _wait(detection)[-1] == {"cancelled": True}
 
 
 def test_the_picture_is_read_off_the_callers_thread_and_its_errors_are_told():

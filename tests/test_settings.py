@@ -82,7 +82,7 @@ def desk_with(stretch, overlay=None, brush=1, model="auto", size=(1600, 1000)):
     document.stretch = stretch
     entry = Entry(None, "a", documents={(0, 0): document}, shown=(0, 0))
     workspace = Workspace([entry], overlay=overlay or Overlay(), brush=brush, model=model)
-    return SimpleNamespace(workspace=workspace, platform=SimpleNamespace(size=size))
+    return SimpleNamespace(workspace=workspace, platform=SimpleNamespace(usual_size=size))
 
 
 def test_what_the_user_likes_comes_back(monkeypatch, tmp_path):
@@ -103,6 +103,30 @@ def test_limits_set_by_hand_are_of_one_frame_and_not_remembered(tmp_path, monkey
     assert settings.stretch == Stretch("log")
     assert Settings.load(folder() / FILE).stretch == Stretch("log")
     assert load(tmp_path, '{"stretch": {"limits": "user"}}').stretch == Stretch()
+
+
+def test_what_was_asked_for_once_is_not_remembered(tmp_path, monkeypatch):
+    monkeypatch.setenv("GLVIEW_CONFIG", str(tmp_path))
+    Settings().remember(desk_with(Stretch("sqrt", "99", colormap="cool"), None, 1, "NRES"))
+    settings = Settings.load(folder() / FILE)
+    settings.for_this_run(size=(700, 500), model="ACS-WFC", kind="log", limits="minmax",
+                          colormap=None)
+    assert (settings.size, settings.model) == ((700, 500), "ACS-WFC")
+    assert settings.stretch == Stretch("log", "minmax", colormap="cool"), "for every file of it"
+    settings.remember(desk_with(settings.stretch, None, 1, "ACS-WFC", (700, 500)))
+    found = Settings.load(folder() / FILE)
+    assert known(found)[:2] == ((1600, 1000), Stretch("sqrt", "99", colormap="cool"))
+    assert found.model == "NRES"
+
+
+def test_what_the_user_changed_after_it_was_asked_for_is_remembered(tmp_path, monkeypatch):
+    monkeypatch.setenv("GLVIEW_CONFIG", str(tmp_path))
+    settings = Settings()
+    settings.for_this_run(size=(700, 500), model="ACS-WFC", kind="log", limits=None, colormap="b")
+    settings.remember(desk_with(Stretch("log", "98", colormap="heat"), None, 1, "NRES", (900, 600)))
+    found = Settings.load(folder() / FILE)
+    assert found.stretch == Stretch("linear", "98", colormap="heat")
+    assert (found.size, found.model) == ((900, 600), "NRES")
 
 
 def test_without_a_picture_the_old_taste_stays(tmp_path, monkeypatch):

@@ -51,13 +51,16 @@ def _start_imgui(ini):
 
 
 class Offscreen(Frame):
-    """A window of `size` (width, height) that exists only in memory (EGL, no display needed)."""
+    """A window of `size` (width, height) that exists only in memory (EGL, no display needed).
+
+    scale: of the monitor that it would be on; the picture is larger by this factor.
+    """
 
     is_window = False
-    scale = 1.0
 
-    def __init__(self, size, ini=None):
-        self.size = size
+    def __init__(self, size, ini=None, scale=1.0):
+        self.usual_size, self.scale = size, scale
+        self.size = size = tuple(round(side * scale) for side in size)
         try:
             self.ctx = moderngl.create_context(standalone=True, backend="egl", require=330)
         except Exception as error:  # glcontext raises bare Exception
@@ -83,6 +86,9 @@ class Offscreen(Frame):
         self.target.clear(0, 0, 0, 1)
         imgui.backends.opengl3_render_draw_data(imgui.get_draw_data())
 
+    def hide(self):
+        """Nothing to see here."""
+
     def close(self):
         """Free everything; the object is useless afterwards."""
         imgui.backends.opengl3_shutdown()
@@ -91,18 +97,26 @@ class Offscreen(Frame):
 
 
 class Window(Frame):
-    """A window on the screen.  on_drop: called with a list of paths dropped on it."""
+    """A window on the screen.
+
+    size: (width, height) for a monitor of scale 1, larger on one of a higher scale; on_drop: called
+    with a list of paths dropped on it.
+    """
 
     is_window = True
 
     def __init__(self, title, size, ini=None, on_drop=lambda paths: None):
         import glfw
 
-        self.glfw = glfw
+        self.glfw, self._woken = glfw, False
         self.handle = self._create(title, size)
         glfw.make_context_current(self.handle)
         glfw.swap_interval(1)
-        self.ctx = moderngl.create_context(require=330)
+        try:
+            self.ctx = moderngl.create_context(require=330)
+        except Exception as error:  # moderngl raises the bare class
+            glfw.terminate()
+            raise DisplayError(self._why(error)) from error
         self.target = self.ctx.screen
         # Callbacks of ours come before ImGui's, which chains them; later ones would cut it off.
         glfw.set_drop_callback(self.handle, lambda window, paths: on_drop(paths))
@@ -130,8 +144,9 @@ class Window(Frame):
         glfw.terminate()
         raise DisplayError(why)
 
-    def _why(self):
-        reason = (self.glfw.get_error()[1] or b"no reason given").decode("utf-8", "replace")
+    def _why(self, error=None):
+        told = (self.glfw.get_error()[1] or b"no reason given").decode("utf-8", "replace")
+        reason = error or told
         advice = "a picture without a window: glview FILE --screenshot out.png"
         if os.environ.get("SSH_CONNECTION"):
             advice = "OpenGL does not pass through ssh -X; " + advice
@@ -144,8 +159,20 @@ class Window(Frame):
 
     @property
     def scale(self):
-        """How much larger than usual letters should be on this monitor."""
-        return self.glfw.get_window_content_scale(self.handle)[0]
+        """How much larger than usual everything should be, in the units of the window's size.
+
+        These are pixels on some systems; where they are points (macOS, Wayland) the framebuffer is
+        the larger one, and the system enlarges.
+        """
+        points, pixels = self.glfw.get_window_size(self.handle)[0], self.size[0]
+        density = pixels / points if points and pixels else 1.0
+        return self.glfw.get_window_content_scale(self.handle)[0] / density
+
+    @property
+    def usual_size(self):
+        """(width, height) to open it with the next time, on a monitor of any scale."""
+        scale = self.scale
+        return tuple(round(side / scale) for side in self.glfw.get_window_size(self.handle))
 
     @property
     def closing(self):
@@ -159,16 +186,23 @@ class Window(Frame):
         self.glfw.set_window_should_close(self.handle, False)
 
     def wait(self, seconds):
-        """Sleep until the user or a worker does something, for ever if seconds is None."""
+        """Sleep until the user or a worker does something, for ever if seconds is None.
+
+        Returns True if it was a worker alone.
+        """
+        size = self.size
         if seconds is None:
             self.glfw.wait_events()
         elif seconds > 0:
             self.glfw.wait_events_timeout(seconds)
         else:
             self.glfw.poll_events()
+        woken, self._woken = self._woken, False
+        return woken and not (self.holds_events or self.closing or self.size != size)
 
     def wake(self):
         """End a `wait`; from any thread."""
+        self._woken = True
         self.glfw.post_empty_event()
 
     def start_frame(self):
@@ -183,6 +217,11 @@ class Window(Frame):
         self.target.clear(0, 0, 0, 1)
         imgui.backends.opengl3_render_draw_data(imgui.get_draw_data())
         self.glfw.swap_buffers(self.handle)
+
+    def hide(self):
+        """Take the window off the screen, before work that a user should not have to look at."""
+        self.glfw.hide_window(self.handle)
+        self.glfw.poll_events()
 
     def close(self):
         imgui.backends.opengl3_shutdown()

@@ -6,7 +6,8 @@ from glview.core import cutout
 from glview.gl import textures
 from glview.gl.panes import PALETTE
 
-ACROSS = 16  # slots a row and rows of slots
+ACROSS = 28  # slots a row and rows of slots: as many as a screen of 3840 x 2160 shows
+SLOTS = ACROSS * ACROSS
 PIXELS = 96  # screen pixels a side of a drawn thumbnail
 
 
@@ -26,6 +27,7 @@ class Thumbnails:
         self._slots = {}
         self._drawn = {}
         self._wanted = []
+        self._kept = frozenset()
 
     @property
     def texture(self):
@@ -48,6 +50,14 @@ class Thumbnails:
         """The picture of `key`, if it is here, is wanted in this frame."""
         self._wanted.append(key)
 
+    def within(self, wishes):
+        """The wishes, a dict by (key, stamp), but for pictures that have no room in this frame.
+
+        Call it when all are shown.  More of them than slots would push each other out for ever.
+        """
+        self._kept = frozenset(self._wanted[:SLOTS])
+        return {wish: make for wish, make in wishes.items() if wish[0] in self._kept}
+
     def put(self, key, stamp, cells, shown, inside):
         """Keep a cut-out.
 
@@ -57,15 +67,20 @@ class Thumbnails:
         found = self._slots.pop(key, None)
         if found is not None:
             slot = found[0]
-        elif len(self._slots) < ACROSS * ACROSS:
+        elif len(self._slots) < SLOTS:
             slot = len(self._slots)
         else:
-            slot = self._slots.pop(next(iter(self._slots)))[0]
+            slot = self._slots.pop(self._least_needed())[0]
         x, y = slot % ACROSS * cutout.SIDE, slot // ACROSS * cutout.SIDE
         textures.write(self.values, cells[0], x, y)
         textures.write(self.state, cells[1], x, y)
         self._slots[key] = (slot, shown, stamp, inside)
         self._drawn.pop(slot, None)
+
+    def _least_needed(self):
+        """The key used longest ago of those that the last frame did not keep."""
+        oldest = next(iter(self._slots))
+        return next((key for key in self._slots if key not in self._kept), oldest)
 
     def corners(self, key):
         """Texture coordinates (upper left, lower right) of the picture, for imgui."""

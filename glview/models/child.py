@@ -61,7 +61,7 @@ def _run(request, say):
             "ready": info.name,
             "sha256": model.sha256,
             "threshold": info.threshold,
-            "notes": [f"expects {info.units}"],
+            "notes": [f"Expects {info.units}."],
             "provenance": model.provenance,
         }
     )

@@ -52,8 +52,7 @@ class Detection:
         self._process = None
         self.confidence = self._out.array
         self.running = True
-        self._thread = threading.Thread(target=self._work, name="glview-detect", daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._work, name="glview-detect", daemon=True).start()
 
     def poll(self):
         """The events since the last call, oldest first; a list of dicts.
@@ -76,9 +75,11 @@ class Detection:
                 self._process.kill()
 
     def close(self):
-        """Cancel if it still runs, wait for the thread, give the shared names back."""
+        """Cancel if it still runs and give the shared names back, without waiting.
+
+        The thread may be in the middle of a slow read; it ends by itself after that.
+        """
         self.cancel()
-        self._thread.join()
         self._image.unlink()
         self._out.unlink()
 

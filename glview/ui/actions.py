@@ -162,6 +162,16 @@ def _has_mask(desk):
     return desk.workspace.document is not None and desk.workspace.document.has_mask
 
 
+def _has_objects(desk):
+    document = desk.workspace.document
+    objects = None if document is None else document.review.objects
+    return objects is not None and len(objects) > 0
+
+
+def _bare(desk):
+    desk.workspace.bare = not desk.workspace.bare
+
+
 def _many(desk):
     return len(desk.workspace.entries) > 1
 
@@ -173,6 +183,7 @@ ACTIONS = (
            _has_mask),
     Action("File", "Save mask beside the file", ("Ctrl+Shift+S",),
            lambda desk: desk.library.save(beside=True), _has_mask),
+    Action("File", "Read the file again", ("Ctrl+R",), lambda desk: desk.library.reload()),
     Action("File", "Next file", ("Tab",), lambda desk: desk.library.step(+1), _many),
     Action("File", "Previous file", ("Shift+Tab",), lambda desk: desk.library.step(-1), _many),
     Action("File", "Quit", ("Ctrl+Q",), lambda desk: desk.quit(), _always),
@@ -193,6 +204,8 @@ ACTIONS = (
     Action("View", "Cursor down", ("Down", "J"), _step(-1, 0), repeat=True),
     Action("View", "Cursor up", ("Up", "K"), _step(1, 0), repeat=True),
     Action("View", "Cursor right", ("Right", "L"), _step(0, 1), repeat=True),
+    Action("View", "Only the pictures", ("Ctrl+B",), _bare, _always,
+           checked=lambda desk: desk.workspace.bare),
     Action("View", "Standard layout", (), lambda desk: desk.layout.reset(), _always),
     Action("Display", "Invert the colour map", ("I",), _stretch(invert=lambda s: not s.invert),
            checked=lambda desk: bool(desk.workspace.document
@@ -216,8 +229,10 @@ ACTIONS = (
            checked=lambda desk: desk.workspace.overlay.pane == "confidence"),
     Action("Mask", "More dilation", ("Shift+]",), _dilation(+1), repeat=True),
     Action("Mask", "Less dilation", ("Shift+[",), _dilation(-1), repeat=True),
-    Action("Objects", "Next object", ("N",), _object(+1), repeat=True),
-    Action("Objects", "Previous object", ("P",), _object(-1), repeat=True),
+    Action("Objects", "Next object", ("N",), _object(+1), _has_objects,
+           repeat=True),
+    Action("Objects", "Previous object", ("P",), _object(-1), _has_objects,
+           repeat=True),
     Action("Help", "Commands...", ("Ctrl+Shift+P",), _open("palette"), _always),
     Action("Help", "Keys and mouse", ("F1", "Shift+/"), _open("help"), _always),
     Action("Help", "FITS header", ("Ctrl+H",), _open("header")),
@@ -239,5 +254,8 @@ def press_keys(desk, keyboard):
     """Run the actions whose keys went down in this frame, or are held and repeat."""
     for action in ACTIONS:
         if any(keyboard.pressed(name, action.repeat) for name in action.keys):
+            desk.workspace.told = ""
             if action.enabled(desk):
                 action.run(desk)
+            else:
+                desk.workspace.told = f"{action.label}: nothing to do that with"

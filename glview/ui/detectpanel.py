@@ -29,5 +29,10 @@ def detect_panel(desk):
         mark(desk, "Detect")
         imgui.end_disabled()
         tip("Find cosmic rays with this model (D)")
-    if detection.status:
-        wrapped(detection.status)
+        busy = desk.detector.running
+        if busy is not None:
+            imgui.same_line()
+            share = f"{100 * busy.detection.covered:.0f} %"
+            imgui.text_disabled(f"at work on {busy.image.name}: {share}")
+    for line in reversed(detection.status.splitlines()):  # the newest is never out of sight
+        wrapped(line)

@@ -113,6 +113,9 @@ def _notices(desk):
     imgui.end()
 
 
+ANSWERS = (("Save and quit", "save"), ("Quit without saving", "discard"), ("Cancel (Esc)", "stay"))
+
+
 def _unsaved(desk):
     if not desk.workspace.closing:
         return
@@ -127,10 +130,13 @@ def _unsaved(desk):
     imgui.text("The mask has changes that are not saved in:")
     for name in desk.library.unsaved:
         wrapped(f"    {name}")
-    for words, answer in (("Save and quit", "save"), ("Discard", "discard"), ("Go on", "stay")):
+    for words, answer in ANSWERS:
         if imgui.button(words):
             imgui.close_current_popup()
             desk.answer_unsaved(answer)
         mark(desk, f"unsaved:{answer}")
         imgui.same_line()
+    if imgui.is_key_pressed(imgui.Key.escape):
+        imgui.close_current_popup()
+        desk.answer_unsaved("stay")
     imgui.end_popup()

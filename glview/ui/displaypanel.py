@@ -18,6 +18,8 @@ def display_panel(desk):
         return
     old = stretch = document.stretch
     imgui.push_item_width(-imgui.get_font_size() * 5.5)
+    if document.image.planes > 1:
+        _slice(desk, document)
     stretch = replace(stretch, kind=choice(desk, "Scale", stretch.kind, LABELS))
     stretch = _limits(desk, document, stretch)
     maps = {name: name for name in COLORMAPS}
@@ -27,8 +29,6 @@ def display_panel(desk):
     tip("What a screen pixel shows of the pixels under it: their mean, or the largest, so that no "
         "bright pixel is hidden")
     imgui.pop_item_width()
-    if document.image.planes > 1:
-        _slice(desk, document)
     _counts(document)
     if stretch != old:
         document.stretch = stretch
@@ -48,6 +48,8 @@ def _limits(desk, document, stretch):
     low, high = new_low if lowered else low, new_high if raised else high
     if (lowered or raised) and -math.inf < low < high < math.inf:
         stretch = replace(stretch, limits="user", low=low, high=high)
+    elif lowered or raised:
+        desk.workspace.told = f"Low {low:.6g} must be below High {high:.6g}: not changed"
     _, clip = imgui.checkbox("3-sigma clip", stretch.clip)
     mark(desk, "3-sigma clip")
     tip("Take the limits from what a 3-sigma clip leaves of the pixels")

@@ -18,6 +18,9 @@ def files_panel(desk):
         if imgui.selectable(f"{words}##{number}", number == workspace.current)[0]:
             desk.library.show(number)
         mark(desk, f"file:{number}")
+        if number == workspace.current and number != desk.screen.scrolled:
+            imgui.set_scroll_here_y()
+            desk.screen.scrolled = number
         if entry.error:
             imgui.pop_style_color()
             tip(entry.error)

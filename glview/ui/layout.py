@@ -17,6 +17,7 @@ from glview.ui.status import status_line
 from glview.ui.thumbnails import thumbnails_panel
 from glview.ui.widgets import mark
 
+PICTURES = "Image and mask"
 DOWN, RIGHT, UP = imgui.Dir.down, imgui.Dir.right, imgui.Dir.up
 
 
@@ -27,7 +28,7 @@ class Layout:
         self.canvas, self.overview = Canvas(), Overview()
         mask = MaskPanel()
         self.panels = {
-            "Image and mask": lambda desk: panes_panel(desk, self.canvas),
+            PICTURES: lambda desk: panes_panel(desk, self.canvas),
             "Overview": self.overview.draw,
             "Files": files_panel,
             "Display": display_panel,
@@ -63,7 +64,8 @@ class Layout:
             _arrange(space)
             desk.workspace.split, self._reset = 0.5, False
         for name, body in self.panels.items():
-            _panel(desk, name, body)
+            if name == PICTURES or not desk.workspace.bare:
+                _panel(desk, name, body)
         self.overview.marks(self.canvas.marks(desk))
         draw_dialogs(desk)
         self._share_keys()
@@ -80,7 +82,7 @@ class Layout:
 
 
 def _panel(desk, name, body):
-    bare = name in ("Image and mask", "Overview")
+    bare = name in (PICTURES, "Overview")
     if bare:
         imgui.push_style_var(imgui.StyleVar_.window_padding, (0, 0))
     kinds = imgui.WindowFlags_
@@ -144,7 +146,7 @@ def _arrange(space):
                                             min(0.25, 6 * unit / (tall - 13.2 * unit)))
     top = builder.dock_builder_split_node(found.id_at_opposite_dir, UP, 0.38)
     for name, place in (
-        ("Image and mask", below.id_at_opposite_dir),
+        (PICTURES, below.id_at_opposite_dir),
         ("Objects", below.id_at_dir), ("Overview", top.id_at_dir), ("Files", top.id_at_dir),
         ("Display", top.id_at_opposite_dir), ("Detection", found.id_at_dir),
         ("Mask settings", settings.id_at_dir),

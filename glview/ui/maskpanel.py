@@ -69,6 +69,7 @@ def _overlay(desk):
     _, colour = imgui.color_edit3("Color", list(overlay.colour),
                                   imgui.ColorEditFlags_.no_inputs.value)
     pane = choice(desk, "Pane", overlay.pane, {"mask": "Mask", "confidence": "Confidence"})
+    tip("Mask pane: white found by the model, grey grown by dilation, green added, red deleted")
     desk.workspace.overlay = replace(overlay, shown=shown, outline=outline, opacity=opacity,
                                      colour=tuple(colour[:3]), pane=pane)
 

@@ -14,14 +14,16 @@ def status_line(desk):
         mark(desk, "readout")
     words = _doing(desk, document)
     width = imgui.calc_text_size(words).x
+    used = imgui.calc_text_size(desk.readout.text).x if document is not None else 0.0
     room = imgui.get_window_width() - width - 2 * imgui.get_style().window_padding.x
-    imgui.same_line(max(room, 0.0))
-    imgui.text_disabled(words)
+    if room > used + imgui.get_font_size():  # the read-out goes first
+        imgui.same_line(room)
+        imgui.text_disabled(words)
 
 
 def _doing(desk, document):
     words = []
-    if desk.workspace.told and document is not None and not document.changed:
+    if desk.workspace.told:
         words.append(desk.workspace.told)
     if document is not None:
         words.append(f"zoom {desk.workspace.view.zoom:.4g}")

@@ -28,7 +28,7 @@ COLOURS = {
 
 
 def apply(io, scale):
-    """Set the style once at the start.  scale: of the monitor, 1.0 for ordinary ones."""
+    """Set the style once at the start.  scale: of letters and margins, 1.0 on ordinary monitors."""
     imgui.style_colors_dark()
     style = imgui.get_style()
     for name, colour in COLOURS.items():

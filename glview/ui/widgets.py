@@ -8,11 +8,13 @@ from imgui_bundle import imgui
 @dataclass
 class Screen:
     """What is on screen beside the panels.  places: name -> (x, y, width, height) of the items
-    drawn in the last frame; opened: names of open dialogs; typed: text in the command palette."""
+    drawn in the last frame; opened: names of open dialogs; typed: text in the command palette;
+    scrolled: line of the file list that was brought into sight."""
 
     places: dict[str, tuple[float, float, float, float]] = field(default_factory=dict)
     opened: set[str] = field(default_factory=set)
     typed: str = ""
+    scrolled: int = -1
 
 
 def mark(desk, name):
