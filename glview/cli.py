@@ -148,6 +148,11 @@ def _show(names, options):
         raise UsageError("--screenshot needs the name of a file to write")
     if options.screenshot and not names:
         raise UsageError("--screenshot needs a FILE or --demo")
+    if options.screenshot and len(names) > 1:
+        raise UsageError(f"--screenshot draws one FILE; {len(names)} were given")
+    if options.screenshot and not options.screenshot.lower().endswith(".png"):
+        raise UsageError(f"--screenshot writes PNG: give it a name that ends in .png, "
+                         f"not {options.screenshot!r}")
     if options.pane != "all" and not options.screenshot:
         raise UsageError("--pane is for --screenshot")
     _check_model(options.model or "auto")

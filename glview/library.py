@@ -25,10 +25,15 @@ def entry_of_array(array, name="array"):
     """The line for an array in memory, already opened; raises ValueError."""
     image = from_array(array, name)
     entry = Entry(None, name)
-    opened = opening.look_at((image,), image)
-    entry.documents[image.hdu, 0] = opening.document_of(opened)
-    entry.shown = (image.hdu, 0)
+    fill(entry, opening.look_at((image,), image))
     return entry
+
+
+def fill(entry, opened):
+    """Give an entry the document of what was opened."""
+    key = (opened.image.hdu, opened.image.plane)
+    entry.documents[key] = opening.document_of(opened)
+    entry.shown, entry.stamp = key, opened.stamp
 
 
 class Library:

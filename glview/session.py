@@ -29,7 +29,7 @@ class Options:
 
     size: (width, height) of window or picture; screenshot: path of the PNG; pane: "image", "mask"
     or "all" of it.  zoom: screen pixels per image pixel, 0.0 fits; center: FITS pixel (x, y).
-    start: (H, W) float32 confidence to begin with.  state: path of the JSON file for scripts.
+    state: path of the JSON file for scripts.
     """
 
     size: tuple[int, int] | None = None
@@ -45,7 +45,6 @@ class Options:
     screenshot: str | None = None
     pane: str = "all"
     state: str | None = None
-    start: np.ndarray | None = None
 
 
 class FirstLook(threading.Thread):
@@ -124,25 +123,29 @@ def show(image, mask=None):
     image: (H, W) array of real numbers (a cube's first axis counts planes), or the path of a file.
     mask: (H, W) bool or a confidence in [0, 1] to start from; None starts empty, or from what was
         saved with the file.
-    Returns (H, W) bool.  Raises ValueError for an array that is no image or a mask of another
-    shape, files.ReadError, or gl.context.DisplayError where there is no display.
+    Returns (H, W) bool.  Raises ValueError for an array that is no image, and for a mask of another
+    shape or with values outside [0, 1]; files.ReadError; gl.context.DisplayError without a display.
     """
     if isinstance(image, str | bytes | os.PathLike):
         entry = library.entry_for(image)
+        library.fill(entry, opening.look_into(entry.path, entry.ext))
     else:
         entry = library.entry_of_array(image)
-    start = None if mask is None else np.asarray(mask, np.float32)
-    if start is not None and entry.document is not None:
-        _check_shape(start, entry.document.image.shape)
-    desk = run_window([entry], Options(start=start))
-    if entry.document is None:
-        raise SessionError(entry.error or "the file was not open yet when the window was closed")
-    return library.mask_of(desk.workspace.entries[0].document)
+    if mask is not None:
+        _begin_with(entry.document, np.array(mask, np.float32))
+    run_window([entry], Options())
+    return library.mask_of(entry.document)
 
 
-def _check_shape(mask, shape):
-    if mask.shape != tuple(shape):
-        raise ValueError(f"the mask is {mask.shape}, the image {tuple(shape)}")
+def _begin_with(document, confidence):
+    """Take a caller's mask or confidence for what a model would have found."""
+    shape = tuple(document.image.shape)
+    if confidence.shape != shape:
+        raise ValueError(f"the mask is {confidence.shape}, the image {shape}")
+    if np.nanmin(confidence) < 0 or np.nanmax(confidence) > 1:
+        raise ValueError("a mask is bool, or a confidence from 0 to 1")
+    document.detection.confidence, document.detection.covered = confidence, 1.0
+    document.detection.stamps.touch((0, 0, *shape))
 
 
 def _first(entries):
@@ -192,10 +195,6 @@ def _look(desk, options):
 def _work(desk, options):
     """Apply the options that change the mask; after what was saved earlier has been shown."""
     document = desk.workspace.document
-    if options.start is not None:
-        _check_shape(options.start, document.image.shape)
-        document.detection.confidence, document.detection.covered = options.start, 1.0
-        document.detection.stamps.touch((0, 0, *document.image.shape))
     settings = {"threshold": options.threshold, "dilation": options.dilate}
     document.change(**{k: v for k, v in settings.items() if v is not None})
     if options.detect:

@@ -89,6 +89,8 @@ def test_wrong_values_are_told_in_words(said, started, frame, arguments, words):
     (["--screenshot", "out.png"], "--screenshot needs a FILE"),
     (["frame.fits", "--pane", "image"], "--pane is for --screenshot"),
     (["frame.fits", "--screenshot", ""], "--screenshot needs the name"),
+    (["frame.fits", "--screenshot", "out.jpg"], "--screenshot writes PNG"),
+    (["a.fits", "b.fits", "--screenshot", "out.png"], "draws one FILE; 2 were given"),
     (["frame.fits", "--model", "nonsense"], "there is no model 'nonsense'"),
     (["frame.fits", "--model", "none.safetensors"], "there is no model 'none.safetensors'"),
     (["frame.fits", "--state", "/nonexistent/x"], "--state needs the name of a file"),
