@@ -128,7 +128,8 @@ class Desk:
             self.frame()
             quiet = quiet + 1 if self.settled else 0
             if not quiet:
-                time.sleep(0.002)
+                # Software OpenGL needs the cores that a detection computes on.
+                time.sleep(0.002 if self.detector.running is None else 0.1)
         return quiet >= FRAMES_AFTER_EVENT
 
     def run(self, each_frame=lambda desk: None):
