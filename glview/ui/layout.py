@@ -144,7 +144,7 @@ def _arrange(space):
     settings = builder.dock_builder_split_node(right.id_at_dir, DOWN, min(0.36, 13.2 * unit / tall))
     found = builder.dock_builder_split_node(settings.id_at_opposite_dir, DOWN,
                                             min(0.25, 6 * unit / (tall - 13.2 * unit)))
-    top = builder.dock_builder_split_node(found.id_at_opposite_dir, UP, 0.38)
+    top = builder.dock_builder_split_node(found.id_at_opposite_dir, UP, 0.32)
     for name, place in (
         (PICTURES, below.id_at_opposite_dir),
         ("Objects", below.id_at_dir), ("Overview", top.id_at_dir), ("Files", top.id_at_dir),
