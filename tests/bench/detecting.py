@@ -1,5 +1,6 @@
 """Detection on 4 Mpx: glview's command against the `cosmic-conn` command on the same file."""
 
+import contextlib
 import os
 import subprocess
 import time
@@ -9,6 +10,7 @@ import numpy as np
 from astropy.io import fits
 
 from bench import report
+from bench.machine import children, memory
 from bench.programs import ProgramError, command, environment, glview
 from glview.files import open_images
 from glview.models.remote import Detection
@@ -60,13 +62,29 @@ def _run(line, folder):
         began = time.monotonic()
         process = subprocess.Popen(line, env=environment(folder), cwd=folder, stdout=output,
                                    stderr=output)
-        _, status, used = os.wait4(process.pid, 0)
+        peak, used = _watched(process)
         seconds = time.monotonic() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise ProgramError(f"{line[0]} ended with exit code {process.returncode}:\n"
                            + log.read_text(errors="replace")[-2000:])
-    return Run(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1e6)
+    return Run(seconds, used.ru_utime + used.ru_stime, peak)
+
+
+def _watched(process):
+    """Wait for the end: (largest resident size of any of its processes in MB, what it used).
+
+    The size that wait4 tells is that of this process where it was larger, for fork copies it.
+    """
+    peak = 0.0
+    while True:
+        pid, status, used = os.wait4(process.pid, os.WNOHANG)
+        if pid:
+            process.returncode = os.waitstatus_to_exitcode(status)
+            return peak, used
+        for one in (process.pid, *children(process.pid)):
+            with contextlib.suppress(OSError, KeyError):  # it has just ended
+                peak = max(peak, memory(one)[0])
+        time.sleep(0.05)
 
 
 def _child(path):

@@ -1,5 +1,6 @@
 """What the figures were measured on, and how much of it other programs took (Linux)."""
 
+import contextlib
 import os
 import platform
 import time
@@ -67,9 +68,17 @@ def _ours():
     """CPU seconds of this process and of its children, those that have ended too."""
     used = os.times()
     ended = used.user + used.system + used.children_user + used.children_system
-    pid = os.getpid()
-    running = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return ended + sum(cpu_seconds(int(child)) for child in running)
+    return ended + sum(map(cpu_seconds, children(os.getpid())))
+
+
+def children(pid):
+    """The processes that a process has started and that are still there."""
+    # Each thread has a list of its own.
+    found = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # the thread has just ended
+            found += map(int, path.read_text().split())
+    return found
 
 
 def cpu_seconds(pid):

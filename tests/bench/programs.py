@@ -36,9 +36,11 @@ def glview(*arguments):
 def environment(folder):
     """Variables for the programs: folders of their own, software OpenGL, byte code kept."""
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-    made = os.environ | {"GLVIEW_CONFIG": str(folder / "config"), "LIBGL_ALWAYS_SOFTWARE": "1",
-                         "PYTHONPATH": path, "XPA_METHOD": "local",
-                         "XPA_TMPDIR": str(folder / "xpa")}
+    made = os.environ | {"LIBGL_ALWAYS_SOFTWARE": "1", "PYTHONPATH": path,
+                         "XPA_METHOD": "local", "XPA_TMPDIR": str(folder / "xpa")}
+    # The user's own settings stay out of it; glview looks its folders up as it does for a user.
+    made.pop("GLVIEW_CONFIG", None)
+    made |= {f"XDG_{kind}_HOME": str(folder / kind.lower()) for kind in ("CONFIG", "STATE", "DATA")}
     # With it, modules that pip did not compile would be compiled again at every start.
     made.pop("PYTHONDONTWRITEBYTECODE", None)
     return made
@@ -73,8 +75,7 @@ class Stage:
 
     def __init__(self, folder):
         self.folder = folder
-        for name in ("config", "xpa"):
-            (folder / name).mkdir(exist_ok=True)
+        (folder / "xpa").mkdir(exist_ok=True)
         self.environment = environment(folder)
         self.has_ds9 = all(map(shutil.which, ("ds9", "xpaget", "xpaset", "xpans")))
         self._servers = []

@@ -33,7 +33,9 @@ def _pictures(stage, programs, frames, repeats):
         target = ""
         if size == SIZES[-1]:
             target = report.against(report.median(ours), TARGET_SECONDS, "s")
-            target += f", >= {TARGET_RATIO} x" if peer else ""
+            if peer:
+                enough = report.median(peer) >= TARGET_RATIO * report.median(ours)
+                target += f"; >= {TARGET_RATIO} x: {'met' if enough else 'missed'}"
         table.add(f"{size} Mpx", repeats, report.seconds(ours), _middle(our_cpu),
                   report.seconds(peer), _middle(peer_cpu), report.ratio(peer, ours), target)
     table.notes += [
