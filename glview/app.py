@@ -4,7 +4,10 @@ import time
 import traceback
 from contextlib import ExitStack
 
+from glview.core.image import Fault
+from glview.core.tiles import pixels
 from glview.detecting import Detector
+from glview.finishing import Finisher
 from glview.jobs import Feed, Jobs
 from glview.library import Library
 from glview.readout import Readout
@@ -47,13 +50,16 @@ class Desk:
         ending.callback(self.jobs.close)
         self.feed = Feed(wake)
         ending.callback(self.feed.close)
-        self.scene, self.layout, self.screen = Scene(platform.ctx), Layout(), Screen()
+        self.scene = Scene(platform.ctx, workspace.budget.gpu)
+        self.layout, self.screen = Layout(), Screen()
         self.readout = Readout(self.jobs)
         self.detector = Detector(workspace, wake)
         ending.callback(self.detector.close)
         self.reviewer = Reviewer(workspace, self.jobs, self.scene.thumbnails)
-        self.library = Library(workspace, self.jobs, self.settings, self.scene.tiles)
-        self.library.hold()
+        self.finisher = Finisher(workspace, self.jobs, wake)
+        self.finisher.hold()
+        self.library = Library(workspace, self.jobs, self.settings, self.finisher,
+                               self.scene.tiles.forget, wake)
         style.apply(platform.io, platform.scale)
 
     # one frame
@@ -100,8 +106,10 @@ class Desk:
 
     def _collect(self):
         if self.frames > 1 and self.workspace.document is not None:  # it is on screen
-            self.library.release()
+            self.finisher.release()
         self.jobs.collect()
+        self.library.update()
+        self.finisher.update()
         self.detector.poll()
         until = time.perf_counter() + UPLOAD_SECONDS
         while time.perf_counter() < until:
@@ -112,13 +120,23 @@ class Desk:
             if error is None:
                 self.scene.put(key, stamp, made)
             else:
-                self.library.read_failed(error)
+                self._tile_failed(key, error)
+
+    def _tile_failed(self, key, error):
+        """A part of the picture cannot be read: it is marked, and the rest goes on."""
+        document = self.workspace.document
+        if key[1] == "image" and document is not None and key[0] is document.key \
+                and not getattr(error, "fatal", True):
+            image, (level, ty, tx) = document.image, key[3:]
+            image.faults.append(Fault(image.plane, pixels(image.shape, level, ty, tx), str(error)))
+        else:
+            self.finisher.read_failed(error)
 
     @property
     def settled(self):
         """True when nothing is loading, counting, detecting or saving."""
         return (not self.jobs.busy and not self.feed.pending and self.detector.running is None
-                and not self.library.holding
+                and not self.finisher.holding and not self.finisher.reading
                 and not any(entry.loading for entry in self.workspace.entries))
 
     def settle(self, seconds=600.0):
@@ -178,7 +196,7 @@ class Desk:
     @property
     def _unfinished(self):
         """True while the next frame has something to do that nothing will wake it for."""
-        holding = self.library.holding and self.workspace.document is not None
+        holding = self.finisher.holding and self.workspace.document is not None
         return holding or self.feed.ready
 
     @property
@@ -198,18 +216,22 @@ class Desk:
     @property
     def busy_words(self):
         """What is going on, in a few words."""
-        found = [f"opening {entry.name}" for entry in self.workspace.entries if entry.loading][:1]
+        found = [_opening(entry) for entry in self.workspace.entries if entry.loading][:1]
         if "save" in self.jobs.busy:
             found.append("saving")
-        if self.feed.pending:
-            found.append("loading")
         return ", ".join(found)
+
+    @property
+    def held_bytes(self):
+        """Main memory that the images and masks of all files take."""
+        return sum(document.nbytes for entry in self.workspace.entries
+                   for document in entry.documents.values())
 
     def read_box(self, box, done):
         """Read exact values of a box (y0, x0, y1, x1) in a worker, then `done(values)`."""
         image, (y0, x0, y1, x1) = self.workspace.document.image, box
         self.jobs.start("numbers", lambda cancelled: image[y0:y1, x0:x1], done,
-                        self.library.read_failed)
+                        self.finisher.read_failed)
 
     def undo(self):
         """Take back the last step of the current document."""
@@ -236,6 +258,12 @@ class Desk:
 
     def _end(self):
         self.done = True
+
+
+def _opening(entry):
+    if entry.coming is not None and entry.coming.fraction is not None:
+        return f"unpacking {entry.name}: {entry.coming.fraction:.0%}, Esc stops"
+    return f"opening {entry.name}"
 
 
 def _written_down(error):

@@ -1,4 +1,4 @@
-"""The `glview` command."""
+"""The `glview` command: the window and the picture; its first word may name another command."""
 
 import argparse
 import gzip
@@ -6,9 +6,18 @@ import os
 import sys
 import tempfile
 from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 
 import glview
+from glview.arguments import UsageError, named, share
+from glview.budget import parse_size
+
+COMMANDS = {
+    "detect": ("glview.batch.command", "find the cosmic rays of many frames, without a window"),
+    "score": ("glview.score.command", "compare a map or mask with the truth"),
+}
+"""First word -> (module with `main(arguments)`, what it does). A file of that name is ./detect."""
 
 KEYS = """
 in the window:
@@ -20,14 +29,14 @@ examples:
   glview frame.fits                        look at it, press D to detect, Ctrl+S to save
   glview 'mosaic.fits[SCI]' --scale log    a certain extension
   glview frame.fits --detect --screenshot out.png --zoom 4 --center 512,300
+
+other commands, each with its own --help:
+""" + "".join(f"  glview {name:8} {what}\n" for name, (_, what) in COMMANDS.items()) + """
+a file that is really called detect or score is opened by ./detect, ./score
 """
 
 
 FARTHEST = 1e9  # pixels; no image is as wide
-
-
-class UsageError(Exception):
-    """The command line asks for something that does not go together."""
 
 
 def _size(text):
@@ -53,24 +62,11 @@ def _centre(text):
     return x, y
 
 
-def _share(text):
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise ValueError(text)
-    return value
-
-
-def _named(convert, words):
-    """argparse names a value's type in its error; give it words."""
-    convert.__name__ = words
-    return convert
-
-
 def parser():
     """The argument parser; its defaults are those of the window."""
     from glview.core.colormaps import COLORMAPS
     from glview.core.limits import LIMITS
-    from glview.core.stretch import KINDS
+    from glview.core.stretch import KINDS, ZOOMOUT
 
     made = argparse.ArgumentParser(
         prog="glview", epilog=KEYS, formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -83,22 +79,34 @@ def parser():
     add("--detect", action="store_true", help="detect cosmic rays at once")
     add("--model", metavar="NAME", help="auto (default), ground_imaging, NRES, HST_ACS_WFC, "
                                         "ACS-WFC, or the path of a weights file")
-    add("--threshold", type=_named(_share, "number from 0 to 1"), metavar="T",
+    add("--threshold", type=named(share, "number from 0 to 1"), metavar="T",
         help="mask what the model gives more confidence than this")
     add("--dilate", type=int, choices=range(17), metavar="N", help="grow the mask by N pixels")
     add("--scale", choices=KINDS, metavar="NAME", help=", ".join(KINDS))
     add("--limits", choices=[name for name in LIMITS if name != "user"], metavar="NAME",
         help="zscale (default), minmax, or per cent: 99.5 ... 90")
     add("--cmap", choices=tuple(COLORMAPS), metavar="NAME", help=", ".join(COLORMAPS))
-    add("--zoom", type=_named(_zoom, "'fit' or a factor"), metavar="fit|Z",
+    add("--zoomout", choices=tuple(ZOOMOUT), metavar="NAME",
+        help="what a screen pixel shows of many image pixels: mean (default), max, or peaks: the "
+             "mean, but bright pixels kept; masks always show")
+    add("--zoom", type=named(_zoom, "'fit' or a factor"), metavar="fit|Z",
         help="screen pixels per image pixel")
-    add("--center", type=_named(_centre, "position X,Y"), metavar="X,Y",
+    add("--center", type=named(_centre, "position X,Y"), metavar="X,Y",
         help="FITS pixel in the middle of the view; the first pixel is 1,1")
-    add("--size", type=_named(_size, "size such as 1600x1000"), metavar="WxH",
+    add("--size", type=named(_size, "size such as 1600x1000"), metavar="WxH",
         help="size of the window or the picture")
     add("--screenshot", metavar="OUT.png", help="write a picture and stop; needs no display")
+    add("--first", action="store_true",
+        help="with --screenshot: take the first picture, do not wait until it is sharp")
     add("--pane", choices=("image", "mask", "all"), default="all",
         help="with --screenshot: one pane alone, or the whole window (default)")
+    add("--memory", type=named(parse_size, "size such as 2G"), metavar="SIZE",
+        help="what glview may keep of images and masks in memory (default: a quarter of it); less "
+             "gives coarser pictures, not errors")
+    add("--gpu-memory", type=named(parse_size, "size such as 512M"), metavar="SIZE",
+        help="what tiles may take on the graphics card (default: 512M)")
+    add("--cache", action="store_true",
+        help="keep the reduced picture beside the file, so that it need not be read whole again")
     add("--demo", action="store_true", help="open a copy of a frame that comes with glview")
     add("--state", metavar="FILE",
         help="write the window's state as JSON after every frame, for scripts that drive it")
@@ -108,8 +116,10 @@ def parser():
 
 def main(argv=None):
     """Run the command; returns the exit code: 0, 1 if the work failed, 2 for bad input."""
-    made = parser()
-    options = made.parse_args(argv)
+    words = sys.argv[1:] if argv is None else list(argv)
+    if words and words[0] in COMMANDS:
+        return import_module(COMMANDS[words[0]][0]).main(words[1:])
+    options = parser().parse_args(words)
     from glview.files import ReadError
 
     try:
@@ -155,13 +165,17 @@ def _show(names, options):
                          f"not {options.screenshot!r}")
     if options.pane != "all" and not options.screenshot:
         raise UsageError("--pane is for --screenshot")
+    if options.first and (options.detect or not options.screenshot):
+        raise UsageError("--first is for --screenshot without --detect")
     _check_model(options.model or "auto")
     _check_state(options.state)
     entries = [library.entry_for(name, options.ext) for name in names]
     wanted = {field.name for field in fields(session.Options)}
     asked = session.Options(**{k: v for k, v in vars(options).items() if k in wanted})
     if asked.screenshot:
-        session.run_screenshot(entries, asked)
+        from glview.screenshot import run_screenshot
+
+        run_screenshot(entries, asked)
     else:
         session.run_window(entries, asked)
 

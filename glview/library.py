@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from glview import opening, saving
+from glview import budget, opening, saving
 from glview.core import mask
 from glview.core.image import from_array
 from glview.files import ReadError, locate, shown_name
@@ -32,34 +32,24 @@ def entry_of_array(array, name="array"):
 def fill(entry, opened):
     """Give an entry the document of what was opened."""
     key = (opened.image.hdu, opened.image.plane)
-    entry.documents[key] = opening.document_of(opened)
+    entry.documents[key] = opening.document_of(opened, budget.default().pyramid)
     entry.shown, entry.stamp = key, opened.stamp
 
 
 class Library:
-    """Opens entries when they are first shown, and saves documents.  All slow parts are jobs."""
+    """Opens entries when they are first shown, and saves documents.  All slow parts are jobs.
 
-    def __init__(self, workspace, jobs, settings, tiles):
-        self.workspace, self._jobs, self._settings, self._tiles = workspace, jobs, settings, tiles
+    finisher: gets each new document; forget: is told of each that is closed; wake: ends the
+    window's sleep.
+    """
+
+    def __init__(self, workspace, jobs, settings, finisher, forget=lambda document: None,
+                 wake=lambda: None):
+        self.workspace, self._jobs, self._settings = workspace, jobs, settings
+        self._finisher, self._forget_tiles, self._wake = finisher, forget, wake
         self._waiting = {}
-        self._held = None
 
     # opening
-
-    def hold(self):
-        """Leave all that needs slow imports until `release`, for the first picture comes first."""
-        self._held = []
-
-    def release(self):
-        """Do what was left, and no longer wait with anything."""
-        held, self._held = self._held, None
-        for document in held or ():
-            self.finish_opening(document)
-
-    @property
-    def holding(self):
-        """True while something is left until `release`."""
-        return bool(self._held)
 
     def show(self, number):
         """Show the entry of that number, opening it first if need be."""
@@ -68,11 +58,45 @@ class Library:
         self.workspace.cursor = None
         entry = self.workspace.entry
         if entry.document is None and not entry.loading:
-            entry.error, entry.loading = "", True
+            entry.error = ""
+            self._await(entry, opening.Coming())
+            coming = entry.coming
             self._jobs.start(f"open {number}",
-                             lambda cancelled: opening.look_into(entry.path, entry.ext),
+                             lambda cancelled: opening.look_into(entry.path, entry.ext, coming),
                              lambda opened: self.opened(entry, opened),
                              lambda error: self._failed(entry, error))
+
+    def _await(self, entry, coming):
+        entry.loading, entry.coming, coming.wake = True, coming, self._wake
+
+    def update(self):
+        """Once a frame: show what can be seen of a file that is still being unpacked."""
+        entry = self.workspace.entry if self.workspace.entries else None
+        opened = entry.coming.opened if entry is not None and entry.coming is not None else None
+        if opened is None or (entry.partial and entry.partial.images is opened.images):
+            return
+        known, entry.partial = entry.partial, opening.document_of(opened, 0, whole=False)
+        entry.partial.stretch = known.stretch if known is not None else self._settings.stretch
+        if known is not None:
+            self._close(known)
+
+    def stop_opening(self):
+        """Give the opening of the current file up; True if it was being opened."""
+        entry = self.workspace.entry if self.workspace.entries else None
+        if entry is None or entry.coming is None or entry.coming.fraction is None:
+            return False
+        entry.coming.stop()
+        self._jobs.cancel(f"open {self.workspace.current}")
+        self._arrived(entry)
+        entry.error = "opening it was cancelled; Ctrl+R opens it again"
+        return True
+
+    def _arrived(self, entry):
+        """Nothing more comes of an entry's file."""
+        entry.loading, entry.coming = False, None
+        partial, entry.partial = entry.partial, None
+        if partial is not None:
+            self._close(partial)
 
     def reload(self):
         """Read the current file again; refused while that would lose work."""
@@ -84,7 +108,7 @@ class Library:
                 "file (Ctrl+Shift+S) or take back what you did.")
         elif entry.path is not None and not entry.loading:
             for document in entry.documents.values():
-                self._tiles.forget(document)
+                self._close(document)
             entry.documents.clear()
             entry.stamp = None
             self.show(self.workspace.current)
@@ -92,7 +116,7 @@ class Library:
     def receive(self, entry, look):
         """Take over a `session.FirstLook`, now or when it has finished."""
         if look.is_alive() or look.error is not None:
-            entry.loading = True
+            self._await(entry, look.coming)
             self._jobs.start("open 0", lambda cancelled: look.result(),
                              lambda opened: self.opened(entry, opened),
                              lambda error: self._failed(entry, error))
@@ -113,44 +137,43 @@ class Library:
 
     def opened(self, entry, opened):
         """A file was looked into: make its document and start what takes longer."""
-        entry.loading = False
-        document = opening.document_of(opened)
+        document = opening.document_of(opened, self.workspace.budget.pyramid)
         known = entry.document
         document.stretch = known.stretch if known is not None else self._settings.stretch
+        self._arrived(entry)
         image = opened.image
         entry.documents[image.hdu, image.plane] = document
         self._turn_to(entry, (image.hdu, image.plane))
         self._forget_oldest(entry)
+        self._make_room(document)
         for note in image.notes:
             self.workspace.notify(f"{image.name}: {note}")
         entry.stamp = entry.stamp or opened.stamp
-        self.finish_opening(document)
+        self._finisher.start(document)
+
+    def _make_room(self, shown):
+        """Other files' pictures that hold more memory than is allowed are read again later."""
+        held = [(one, key, document) for one in self.workspace.entries
+                for key, document in one.documents.items()]
+        total = sum(document.nbytes for _, _, document in held)
+        for entry, key, document in held:
+            if total <= self.workspace.budget.memory:
+                return
+            if document is not shown and entry.path is not None and not (
+                    document.changed or document.detection.running):
+                total -= document.nbytes
+                self._close(entry.documents.pop(key))
+
+    def _close(self, document):
+        self._finisher.forget(document)
+        self._forget_tiles(document)
 
     def _forget_oldest(self, entry):
         """Planes and extensions left behind, and not changed, are read again if they come back."""
         left = [key for key, document in entry.documents.items() if key != entry.shown
                 and not document.changed and not document.detection.running]
         for key in left[: max(0, len(entry.documents) - KEPT)]:
-            document = entry.documents.pop(key)
-            self._jobs.cancel(f"reduce {id(document.key)}")
-            self._tiles.forget(document)
-
-    def finish_opening(self, document):
-        """Exact statistics and reduced levels, the sky, and what was saved earlier."""
-        if self._held is not None:
-            self._held.append(document)
-            return
-        image, name = document.image, f"{id(document.key)}"
-        self._jobs.start(f"saved {name}", lambda cancelled: _saved(image),
-                         lambda found: self._restore(document, found), self.read_failed)
-        self._jobs.start(f"reduce {name}", lambda cancelled: opening.reduce(image, cancelled),
-                         lambda made: self._reduced(document, made), self.read_failed)
-        self._jobs.start(f"sky {name}", lambda cancelled: opening.sky(image),
-                         lambda sky: setattr(document, "sky", sky), self.read_failed)
-
-    def restoring(self, document):
-        """True until it is known whether a mask was saved with the document."""
-        return document in (self._held or ()) or f"saved {id(document.key)}" in self._jobs.busy
+            self._close(entry.documents.pop(key))
 
     def show_image(self, image, plane):
         """Show another picture of the current file: an extension, or a plane of a cube."""
@@ -173,26 +196,8 @@ class Library:
         if entry is self.workspace.entry:
             self.workspace.cursor = None
 
-    def read_failed(self, error):
-        """A file could not be read any further; what is known of it stays."""
-        self.workspace.notify(f"Reading failed: {error}")
-
-    def _restore(self, document, found):
-        if found is None:
-            return
-        if document.has_mask or document.detection.running:
-            self.workspace.notify("A mask was saved with this picture earlier; it is not shown, "
-                                  "because the work on a new one has begun.")
-            return
-        saving.restore(document, *found)
-
-    @staticmethod
-    def _reduced(document, made):
-        document.pyramid = made
-        document.sample = opening.with_statistics(document.sample, made.statistics)
-
     def _failed(self, entry, error):
-        entry.loading = False
+        self._arrived(entry)
         words = str(error) if isinstance(error, ReadError) else repr(error)
         if entry.document is None:
             entry.error = words
@@ -254,8 +259,7 @@ class Library:
     def _save(self, document, then, beside=False):
         entry = next(one for one in self.workspace.entries
                      if document in one.documents.values())
-        detection, edits = replace(document.detection), document.edits.array
-        edits = None if edits is None else edits.copy()
+        detection, edits = replace(document.detection), document.edits.plane.copy()
         step, stamp, settings = document.history.last, detection.stamps.now, document.mask
 
         def work(cancelled):
@@ -283,14 +287,8 @@ class Library:
         self._jobs.start("save", work, done, failed)
 
 
-def _saved(image):
-    """Worker: what was saved with the picture, ready to be shown, or None."""
-    saved = saving.read(image)
-    return None if saved is None else (saved, saving.restored(saved))
-
-
 def mask_of(document):
     """The final mask of a document: (H, W) bool; all False while there is nothing to mask."""
     if not document.has_mask:
         return np.zeros(document.image.shape, bool)
-    return mask.final_mask(document.detection.confidence, document.mask, document.edits.array)
+    return mask.final_mask(document.detection.confidence, document.mask, document.edits.plane)

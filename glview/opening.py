@@ -3,8 +3,10 @@
 import os
 from dataclasses import dataclass, replace
 
-from glview.core import pyramid, sample
+from glview.core import sample
+from glview.core.cancel import Cancelled
 from glview.core.image import Image
+from glview.core.pyramid import Pyramid, base_factor, build
 from glview.workspace import Document
 
 PREVIEW = 1024
@@ -22,9 +24,36 @@ class Opened:
     stamp: tuple | None = None
 
 
-def look_into(path, ext=None):
-    """Open a file far enough for a first picture; raises files.ReadError.
+class Coming:
+    """A packed file while it is being unpacked: written by the worker, looked at every frame.
 
+    fraction: share of it that was unpacked, or None before that begins; opened: an Opened of what
+    can be seen so far, or None; wake: called without arguments when either changed.
+    """
+
+    def __init__(self):
+        self.fraction = self.opened = None
+        self.wake = lambda: None
+        self._stopped = False
+
+    def __call__(self, fraction, images):
+        """Take what `files.open_images` tells; raises Cancelled after `stop`."""
+        if self._stopped:
+            raise Cancelled
+        self.fraction = fraction
+        if images:
+            self.opened = look_at(tuple(images), images[0])
+        self.wake()
+
+    def stop(self):
+        """End the unpacking when it next tells how far it is."""
+        self._stopped = True
+
+
+def look_into(path, ext=None, coming=None):
+    """Open a file far enough for a first picture; raises files.ReadError, or Cancelled.
+
+    coming: a Coming that is told of a packed file's parts.
     Only the header and a thin sample of rows are read, and nothing heavy is imported for a plain
     FITS file, so that this can run before the window is up.
     """
@@ -32,7 +61,7 @@ def look_into(path, ext=None):
     from glview.files.source import stamp_of
 
     before = stamp_of(os.stat(path)) if os.path.exists(path) else None
-    images = tuple(open_images(path, ext))
+    images = tuple(replace(image, stamp=before) for image in open_images(path, ext, coming))
     return replace(look_at(images, images[0]), stamp=before)
 
 
@@ -43,21 +72,51 @@ def look_at(images, image):
     return Opened(images, image, preview, sample.sample_of(preview[0], total))
 
 
-def document_of(opened):
-    """The Document of an opened file, without anything saved earlier."""
-    return Document(opened.images, opened.image, opened.preview, opened.sample)
+def document_of(opened, most_bytes=None, whole=True):
+    """The Document of an opened file, without anything saved earlier.
+
+    most_bytes: what its reduced levels may take together; None does not bound them.  whole: False
+    where the file is still being unpacked.
+    """
+    return Document(opened.images, opened.image, opened.preview, opened.sample,
+                    pyramid_for(opened.image, most_bytes), whole)
 
 
-def reduce(image, cancelled):
-    """The picture's pyramid and exact statistics; one pass over the whole file."""
-    return pyramid.build(image, cancel=cancelled)
+def pyramid_for(image, most_bytes=None):
+    """The empty Pyramid of an image, its levels within `most_bytes`."""
+    if most_bytes is None:
+        return Pyramid(image.shape)
+    return Pyramid(image.shape, base_factor(image.shape, most_bytes))
+
+
+def reduce(image, pyramid, first=None, progress=None, cancelled=None, cache=False):
+    """Fill an image's pyramid: one pass over what is missing of the whole file.
+
+    first, progress, cancelled: see `core.pyramid.build`.  cache: take it from beside the file if it
+    was kept there, else keep it there.  Raises what `build` raises, or CacheError where it cannot
+    be kept; the pyramid is filled all the same.
+    """
+    if not cache:
+        build(image, pyramid, first, progress, cancelled)
+        return
+    from glview.files import cache as beside
+
+    kept = beside.load(image)
+    if kept is not None and kept.factor == pyramid.factor:
+        pyramid.adopt(kept)
+        if progress is not None:
+            progress()
+        return
+    build(image, pyramid, first, progress, cancelled)
+    beside.save(image, pyramid)
 
 
 def with_statistics(known, statistics):
-    """A Sample with the exact counts and extremes of a whole pass."""
+    """A Sample with the counts and extremes of a whole pass, and the values it took."""
     some = statistics.finite > 0
-    return replace(known, count=known.total, exact=True, nan=statistics.nan,
-                   posinf=statistics.posinf, neginf=statistics.neginf,
+    count = statistics.finite + statistics.nan + statistics.posinf + statistics.neginf
+    return replace(known, values=statistics.values, count=count, exact=count == known.total,
+                   nan=statistics.nan, posinf=statistics.posinf, neginf=statistics.neginf,
                    low=statistics.minimum if some else None,
                    high=statistics.maximum if some else None)
 

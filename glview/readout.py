@@ -64,7 +64,7 @@ class Readout:
             if confidence is not None:
                 known = float(confidence[y, x])
                 yield "confidence NaN" if math.isnan(known) else f"confidence {known:.4f}"
-            code = mask.mask_state(confidence, document.mask, document.edits.array,
+            code = mask.mask_state(confidence, document.mask, document.edits.plane,
                                    (y, x, y + 1, x + 1))[0, 0]
             yield WHY[int(code)]
 

@@ -34,7 +34,7 @@ class Reviewer:
             return
         self._asked = key
         confidence, settings, edits = (document.detection.confidence, document.mask,
-                                       document.edits.array)
+                                       document.edits.plane)
 
         def work(cancelled):
             return objects.find_objects(confidence, settings, edits, document.image,
@@ -113,7 +113,7 @@ class Reviewer:
     @staticmethod
     def _maker(document, box):
         confidence, settings, edits = (document.detection.confidence, document.mask,
-                                       document.edits.array)
+                                       document.edits.plane)
         return lambda: (cutout.cutout(document.image, confidence, settings, edits, box),
                         cutout.shown_cells(box), cutout.inside(document.image.shape, box))
 

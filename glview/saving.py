@@ -1,40 +1,79 @@
 """A document's mask to disk and back, with everything needed to go on working."""
 
+import math
+
 import numpy as np
 
 import glview
-from glview.core import mask
-from glview.core.edits import Edits
+from glview.core import plane
+from glview.core.cancel import Cancelled
+from glview.core.edits import Edits, as_plane, counted
 from glview.core.history import History
-from glview.core.mask import EDIT_ADD, EDIT_DELETE, EDIT_NONE, MaskSettings
+from glview.core.mask import EDIT_ADD, EDIT_DELETE, FinalMask, MaskSettings
+from glview.core.plane import Plane
 
 
 def read(image):
-    """What was saved with this picture: a SavedMask, or None.  Raises files.ReadError."""
+    """What was saved with this picture: a SavedMask, a StoredMask if it is too large to be read as
+    a whole, or None.  Raises files.ReadError."""
     if image.path is None:
         return None
-    from glview.files.save import load_mask
+    from glview.files.load import load_mask, stored_mask
 
-    return load_mask(image.path, image.hdu, image.plane)
+    large = math.prod(image.shape) > plane.DENSE_PIXELS
+    return (stored_mask if large else load_mask)(image.path, image.hdu, image.plane)
 
 
-def restored(saved):
+def restored(saved, cancel=None):
     """(confidence or None, MaskSettings, edits or None) that give exactly the saved mask again.
 
-    Where the saved mask differs from what its own settings give (another program wrote it), edits
-    make up for the difference.
+    saved: what `read` gave.  The confidence is an array, or a Plane for a large frame; edits are a
+    Plane.  Where the saved mask differs from what its own settings give (another program wrote
+    it), edits make up for the difference.
+    cancel: callable -> bool, asked between bands.  Raises Cancelled, or files.ReadError.
     """
-    settings = _settings(saved.provenance)
-    confidence, edits = saved.probability, saved.edits
-    if confidence is None and edits is None:
-        confidence, settings = saved.mask.astype(np.float32), MaskSettings()
-    elif confidence is not None and not ((confidence >= 0) & (confidence <= 1)).all():
-        confidence = np.clip(confidence, 0.0, 1.0)  # another program's; NaN stays
-    differs = mask.final_mask(confidence, settings, edits) != saved.mask
-    if differs.any():
-        edits = np.zeros(saved.mask.shape, np.uint8) if edits is None else edits.copy()
-        edits[differs] = np.where(saved.mask[differs], EDIT_ADD, EDIT_DELETE)
-    return confidence, settings, edits
+    settings, confidence, edits = _settings(saved.provenance), None, None
+    if saved.probability is None and saved.edits is None:
+        return _confidence(saved, saved.mask_rows, cancel), MaskSettings(), None
+    if saved.probability is not None:
+        confidence = _confidence(saved, saved.probability_rows, cancel)
+    if saved.edits is not None:
+        edits = Plane(saved.shape, np.uint8)
+        edits.fill(saved.edits_rows, cancel)
+    return confidence, settings, _mended(saved, (confidence, settings, edits), cancel)
+
+
+def _confidence(saved, rows, cancel):
+    """The confidence in [0, 1] that rows(y0, y1) give, NaN kept where there is room for it."""
+    if math.prod(saved.shape) <= plane.DENSE_PIXELS:
+        return _in_range(rows(0, saved.shape[0]))
+    confidence = Plane(saved.shape, np.float32, plane.FLOOR)
+    confidence.fill(lambda y0, y1: _in_range(rows(y0, y1)), cancel)
+    return confidence
+
+
+def _in_range(values):
+    """Another program's confidence may lie outside [0, 1]; NaN stays."""
+    values = values.astype(np.float32, copy=False)
+    if ((values >= 0) & (values <= 1)).all():
+        return values
+    return np.clip(values, 0.0, 1.0)
+
+
+def _mended(saved, made, cancel):
+    """The edits, with what they lack to give the saved mask; None if there are none."""
+    shown, edits = FinalMask(*made), made[2]
+    for y0, y1 in plane.bands(saved.shape):
+        if cancel is not None and cancel():
+            raise Cancelled
+        found = saved.mask_rows(y0, y1)
+        differs = shown[y0:y1, :] != found
+        if differs.any():
+            edits = Plane(saved.shape, np.uint8) if edits is None else edits
+            rows = edits[y0:y1, :]
+            rows[differs] = np.where(found[differs], EDIT_ADD, EDIT_DELETE)
+            edits.put(y0, 0, rows)
+    return edits
 
 
 def _settings(known):
@@ -65,28 +104,27 @@ def write(image, detection, settings, edits, stamp, beside=False):
     """Save the final mask, the confidence and the edits; worker.
 
     detection: its confidence and provenance are saved; settings: MaskSettings; edits: a copy of the
-    plane or None; stamp: of the file when it was opened, for a file that changed since is refused;
-    beside: into a file of its own beside the image's, which may then have changed.
+    Plane, an array, or None; stamp: of the file when it was opened, for a file that changed since
+    is refused; beside: into a file of its own beside the image's, which may then have changed.
     Returns files.save.SaveResult; raises files.save.SaveError.
     """
     from glview.files.save import save_mask
 
     confidence, known = detection.confidence, dict(detection.provenance)
-    if detection.running:  # the model fills it at this moment
-        confidence = confidence.copy()
-    found = mask.final_mask(confidence, settings, edits)
-    hand = np.zeros(1, np.uint8) if edits is None else edits
+    if detection.running or isinstance(confidence, Plane):  # a model may fill it at this moment
+        confidence = None if confidence is None else confidence.copy()
+    added, deleted = (0, 0) if edits is None else counted(as_plane(edits))
     provenance = {
         **known,
         "version": glview.__version__,
         "threshold": settings.threshold,
         "dilation": settings.dilation,
         "shape": settings.shape,
-        "added": int(np.count_nonzero(hand == EDIT_ADD)),
-        "deleted": int(np.count_nonzero(hand == EDIT_DELETE)),
+        "added": added,
+        "deleted": deleted,
     }
     if image.planes > 1:
         provenance["plane"] = image.plane
-    kept = edits if edits is not None and np.any(edits != EDIT_NONE) else None
-    return save_mask(image.path, found, confidence, kept, provenance, hdu=image.hdu,
+    found = FinalMask(confidence, settings, edits)
+    return save_mask(image.path, found, confidence, edits, provenance, hdu=image.hdu,
                      unchanged_since=None if beside else stamp, beside=beside)

@@ -2,28 +2,35 @@
 
 from dataclasses import replace
 
+from glview.core.stretch import Joining
 from glview.core.view import fitted, window
 from glview.gl.panes import Painter, Pane, Shrink
 from glview.gl.region import Regions
 from glview.gl.thumbs import Thumbnails
-from glview.gl.tilestore import Tiles
+from glview.gl.tilestore import Tiles, count_for
+
+DEFAULT = 512 << 20  # bytes of tiles on the GPU
+OVERVIEW = Joining("max")  # one bright pixel, or one masked one, is a dot in it
 
 
 class Scene:
     """The panes' pictures.  A panel asks for a pane while it is laid out; all panes are drawn after
-    every panel took its input, so that they show one and the same view."""
+    every panel took its input, so that they show one and the same view.
 
-    def __init__(self, ctx):
-        self.tiles = Tiles(ctx)
+    nbytes: what tiles may take on the GPU.
+    """
+
+    def __init__(self, ctx, nbytes=DEFAULT):
+        self.tiles = Tiles(ctx, count_for(nbytes))
         self.main, self.whole = Regions(ctx, self.tiles), Regions(ctx, self.tiles)
         self.painter = Painter(ctx)
         shrink = Shrink(ctx)
-        self.panes = {name: Pane(ctx, shrink) for name in ("image", "mask", "overview")}
+        self.panes = {name: Pane(ctx, shrink) for name in ("image", "mask")}
+        self.panes["overview"] = Pane(ctx, Shrink(ctx))
         self.thumbnails = Thumbnails(ctx)
         self._sizes = {}
         self._drawn = {}
         self.region = None
-        self.seen_box = None
 
     @property
     def sharp(self):
@@ -51,16 +58,17 @@ class Scene:
             self._fit(workspace, document, list(shown.values()))
             windows = {name: window(workspace.view, size, document.image.y_up)
                        for name, size in shown.items()}
-            self.region = self.main.draw(document, list(windows.values()))
-            self.seen_box = next(iter(windows.values())).box
+            self.region = self.main.draw(document, list(windows.values()), document.joining)
+            document.seen, document.level = next(iter(windows.values())).box, self.region.level
             for name, seen in windows.items():
-                self._compose(name, workspace, document, self.main, self.region, seen)
+                self._compose(name, workspace, document, (self.main, document.joining),
+                              self.region, seen)
             wishes.update(self.main.wishes)
         if "overview" in sizes:
             size = sizes["overview"]
             seen = window(fitted(document.image.shape, size), size, document.image.y_up)
-            region = self.whole.draw(document, [seen])
-            self._compose("overview", workspace, document, self.whole, region, seen)
+            region = self.whole.draw(document, [seen], OVERVIEW)
+            self._compose("overview", workspace, document, (self.whole, OVERVIEW), region, seen)
             wishes.update(self.whole.wishes)
         self.thumbnails.draw(self.painter, document, workspace.overlay)
         return wishes
@@ -71,28 +79,28 @@ class Scene:
             size = min(height for height, _ in sizes), min(width for _, width in sizes)
             workspace.view = fitted(document.image.shape, size)
 
-    def _compose(self, name, workspace, document, regions, region, seen):
-        """Draw one pane, unless nothing it shows changed."""
-        overlay, versions = workspace.overlay, regions.versions
-        sources = {"state": (versions["state"], regions.state.texture)}
+    def _compose(self, name, workspace, document, source, region, seen):
+        """Draw one pane, unless nothing it shows changed.  source: (Regions, Joining)."""
+        (regions, joining), overlay = source, workspace.overlay
         if name == "mask":
-            look = overlay.pane
-            sources["confidence"] = versions["confidence"], regions.confidence.texture
+            look, names = overlay.pane, ("state", overlay.pane)
         else:
+            names = ("values", "state")
             if name == "overview":
                 overlay = replace(overlay, shown=True, outline=False)
-            look = document.stretch, document.limits, overlay
-            sources["values"] = versions["image"], regions.image.texture
-        key = (document.key, region, seen, look, *(version for version, _ in sources.values()))
+            shown = joining, region.level
+            look = document.stretch, document.limits_at(*shown), overlay, joining
+        cells = {kind: regions.cells[kind] for kind in names if kind in regions.cells}
+        key = (document.key, region, seen, look, tuple(cells.items()))
         if self._drawn.get(name) == key:
             return
         pane = self.panes[name]
-        cells, where = pane.cells(seen, region, sources, document.stretch.zoomout)
+        cells, where = pane.cells(seen, region, cells)
         pane.start(seen.size)
         if name == "mask":
-            self.painter.mask(overlay, cells["confidence"], cells["state"], where)
+            self.painter.mask(overlay, cells, where)
         else:
-            self.painter.image(document, overlay, cells["values"], cells["state"], where)
+            self.painter.image(document, overlay, cells, where, shown)
         self._drawn[name] = key  # last: a draw that failed is tried again
 
     def put(self, key, stamp, made):

@@ -1,4 +1,4 @@
-"""One run of the program: a window until it is closed, or a picture without a window."""
+"""One run of the program in a window, until it is closed."""
 
 import os
 import threading
@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from glview import library, opening
+from glview import budget, library, opening
+from glview.core.cancel import Cancelled
 from glview.core.view import View, fitted
 from glview.files import ReadError
 from glview.settings import Settings, folder
@@ -28,8 +29,9 @@ class Options:
     """What a run is asked for; None leaves it to what is remembered, or to the default.
 
     size: (width, height) of window or picture; screenshot: path of the PNG; pane: "image", "mask"
-    or "all" of it.  zoom: screen pixels per image pixel, 0.0 fits; center: FITS pixel (x, y).
-    state: path of the JSON file for scripts.
+    or "all" of it; first: do not wait until it is sharp.  zoom: screen pixels per image pixel, 0.0
+    fits; center: FITS pixel (x, y).  state: path of the JSON file for scripts.  memory, gpu_memory:
+    bytes; cache: keep pyramids beside their files.
     """
 
     size: tuple[int, int] | None = None
@@ -42,9 +44,20 @@ class Options:
     cmap: str | None = None
     zoom: float | None = None
     center: tuple[float, float] | None = None
+    zoomout: str | None = None
     screenshot: str | None = None
+    first: bool = False
     pane: str = "all"
     state: str | None = None
+    memory: int | None = None
+    gpu_memory: int | None = None
+    cache: bool = False
+
+    @property
+    def budget(self):
+        """The Budget, the default one where nothing was asked for."""
+        usual = budget.default()
+        return budget.Budget(self.memory or usual.memory, self.gpu_memory or usual.gpu)
 
 
 class FirstLook(threading.Thread):
@@ -53,18 +66,19 @@ class FirstLook(threading.Thread):
     def __init__(self, entry):
         super().__init__(name="glview-first", daemon=True)
         self.entry, self.opened, self.error = entry, None, None
+        self.coming = opening.Coming()
         self.start()
 
     def run(self):
         try:
-            self.opened = opening.look_into(self.entry.path, self.entry.ext)
-        except ReadError as error:
+            self.opened = opening.look_into(self.entry.path, self.entry.ext, self.coming)
+        except (ReadError, Cancelled) as error:
             self.error = error
         except Exception as error:  # whatever it is, it belongs to the thread that joins
             self.error = ReadError(f"{self.entry.path} cannot be read ({error!r})")
 
     def result(self):
-        """What was read, waiting for it; raises files.ReadError."""
+        """What was read, waiting for it; raises files.ReadError, or Cancelled."""
         self.join()
         if self.error is not None:
             raise self.error
@@ -76,45 +90,23 @@ def run_window(entries, options):
 
     Raises SessionError, files.ReadError or gl.context.DisplayError.
     """
-    first = _first(entries)
+    first = first_look(entries)
     from glview.app import Desk  # the graphics libraries; the first file is being read meanwhile
     from glview.gl.context import Window
 
     settings = Settings.load(folder() / "settings.json")
     settings.for_this_run(size=options.size, model=options.model, kind=options.scale,
-                          limits=options.limits, colormap=options.cmap)
+                          limits=options.limits, colormap=options.cmap, zoomout=options.zoomout)
     _refuse_at_once(first, entries)
-    desk_of, workspace = [], _workspace(entries, settings, options)
+    desk_of, workspace = [], workspace_for(entries, settings, options)
     window = Window(TITLE, settings.size, _layout_file(),
                     on_drop=lambda paths: desk_of[0].library.add(paths))
     desk = Desk(window, workspace, settings)
     desk_of.append(desk)
     with closing(desk):
-        _show_first(desk, first)
+        show_first(desk, first)
         desk.run(_each_frame(desk, options))
     return desk
-
-
-def run_screenshot(entries, options):
-    """Draw without a display, detect if asked for, and write a PNG."""
-    first = _first(entries)
-    from glview.app import Desk
-    from glview.gl.context import Offscreen
-
-    settings = Settings()
-    if first is not None:
-        first.result()
-    platform = Offscreen(options.size or settings.size)
-    desk = Desk(platform, _workspace(entries, settings, options), settings)
-    desk.bare = None if options.pane == "all" else options.pane
-    settings.remember = lambda desk: None  # a script's picture is nobody's taste
-    with closing(desk):
-        _show_first(desk, first)
-        _settle(desk)
-        _look(desk, options)
-        _work(desk, options)
-        _settle(desk)
-        _write(platform, desk, options.screenshot)
 
 
 def show(image, mask=None):
@@ -148,7 +140,8 @@ def _begin_with(document, confidence):
     document.detection.stamps.touch((0, 0, *shape))
 
 
-def _first(entries):
+def first_look(entries):
+    """Begin to read the first of the entries; None if there is none or it is open already."""
     return FirstLook(entries[0]) if entries and entries[0].document is None else None
 
 
@@ -160,9 +153,11 @@ def _refuse_at_once(first, entries):
             raise first.error
 
 
-def _workspace(entries, settings, options):
+def workspace_for(entries, settings, options):
+    """The state at the start."""
     return Workspace(entries, overlay=settings.overlay, brush=settings.brush,
-                     model=options.model or settings.model)
+                     model=options.model or settings.model, budget=options.budget,
+                     cache=options.cache)
 
 
 def _layout_file():
@@ -174,25 +169,26 @@ def _layout_file():
     return place / "layout.ini"
 
 
-def _show_first(desk, first):
+def show_first(desk, first):
     """Hand the first file over, at once if it is there already."""
     if first is None:
         document = desk.workspace.document
         if document is not None:
-            desk.library.finish_opening(document)
+            desk.finisher.start(document)
         return
     desk.library.receive(desk.workspace.entries[0], first)
 
 
-def _look(desk, options):
+def look(desk, options):
     """Apply the options that say how to look at the document, as soon as there is one."""
     document = desk.workspace.document
-    changes = {"kind": options.scale, "limits": options.limits, "colormap": options.cmap}
+    changes = {"kind": options.scale, "limits": options.limits, "colormap": options.cmap,
+               "zoomout": options.zoomout}
     document.stretch = replace(document.stretch, **{k: v for k, v in changes.items() if v})
     _look_at(desk.workspace, document, options)
 
 
-def _work(desk, options):
+def work(desk, options):
     """Apply the options that change the mask; after what was saved earlier has been shown."""
     document = desk.workspace.document
     settings = {"threshold": options.threshold, "dilation": options.dilate}
@@ -211,36 +207,9 @@ def _look_at(workspace, document, options):
     workspace.view = View(y - 0.5, x - 0.5, zoom)
 
 
-def _settle(desk):
-    if not desk.settle():
-        raise SessionError("the picture was not ready after ten minutes")
-    entry = desk.workspace.entry
-    if entry.error:
-        raise SessionError(entry.error)
-    failed = [notice for notice in desk.workspace.notices if "Detection" in notice]
-    failed.extend(f"the picture could not be drawn: {fault}" for fault in desk.faults)
-    if failed:
-        raise SessionError(failed[0])
-
-
-def _write(platform, desk, path):
-    from PIL import Image
-
-    if desk.bare is not None:
-        pixels = desk.scene.panes[desk.bare].pixels()
-    else:
-        width, height = platform.size
-        data = platform.target.read(components=3, alignment=1)
-        pixels = np.frombuffer(data, np.uint8).reshape(height, width, 3)[::-1]
-    try:
-        Image.fromarray(np.ascontiguousarray(pixels)).save(path, "PNG")
-    except OSError as error:
-        raise SessionError(f"the picture could not be written: {error}") from error
-
-
 def _each_frame(desk, options):
     """What happens after every frame: the late options, the title, the state for scripts."""
-    late = [_look, _work]
+    late = [look, work]
     title, first = [None], []
 
     def each(desk):
@@ -249,7 +218,7 @@ def _each_frame(desk, options):
             if options.state and not first and desk.frames > 1:
                 desk.platform.ctx.finish()
                 first.extend((age(), imported()))
-            if late and (late[0] is _look or not desk.library.restoring(document)):
+            if late and (late[0] is look or not desk.finisher.restoring(document)):
                 late.pop(0)(desk, options)
         _set_title(desk, title)
         if options.state:

@@ -8,15 +8,16 @@ from pathlib import Path
 
 from glview.core.colormaps import COLORMAPS
 from glview.core.limits import LIMITS
-from glview.core.stretch import KINDS, Stretch
+from glview.core.stretch import KINDS, ZOOMOUT, Stretch
 from glview.workspace import Overlay
 
 FILE, LOG = "settings.json", "glview.log"
-KEPT = ("kind", "limits", "colormap", "invert", "clip")
+KEPT = ("kind", "limits", "colormap", "invert", "clip", "zoomout")
 WORDS = {  # what a setting may say; limits given by hand belong to the frame they were made for
     "kind": KINDS,
     "limits": [name for name in LIMITS if name != "user"],
     "colormap": COLORMAPS,
+    "zoomout": ZOOMOUT,
     "pane": ("mask", "confidence"),
 }
 SMALLEST, LARGEST = (640, 400), 16384  # of a window, pixels of a monitor of scale 1

@@ -34,7 +34,9 @@ def write_state(desk, path, first):
              "first_picture_s": first[0] if first else None,
              "first_picture_packages": first[1] if first else None,
              "view": vars(workspace.view), "cursor": workspace.cursor, "tool": workspace.tool,
-             "settled": desk.settled, "sharp": desk.scene.sharp, "readout": desk.readout.text,
+             "settled": desk.settled, "sharp": desk.scene.sharp, "pending": desk.feed.pending,
+             "held_bytes": desk.held_bytes, "gpu_bytes": desk.scene.tiles.nbytes,
+             "readout": desk.readout.text,
              "notices": workspace.notices, "told": workspace.told, "places": desk.screen.places}
     if document is not None:
         objects = document.review.objects
@@ -43,7 +45,8 @@ def write_state(desk, path, first):
                   "added": document.edits.added, "deleted": document.edits.deleted,
                   "objects": None if objects is None else len(objects),
                   "pixels": document.review.pixels, "changed": document.changed,
-                  "covered": document.detection.covered}
+                  "covered": document.detection.covered, "read": document.pyramid.covered,
+                  "complete": document.pyramid.complete}
     part = path.with_name(path.name + ".part")
     part.write_text(json.dumps(state))
     part.replace(path)

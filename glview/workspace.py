@@ -10,12 +10,18 @@ from typing import Any
 
 import numpy as np
 
+from glview import budget
+from glview.budget import Budget
 from glview.core import history
 from glview.core.edits import Edits
 from glview.core.image import Image
-from glview.core.limits import Sample, limits
+from glview.core.limits import Sample, background_noise, limits
 from glview.core.mask import MaskSettings
-from glview.core.stretch import Stretch, equalised
+from glview.core.plane import Plane
+from glview.core.pools import Pools
+from glview.core.pyramid import Pyramid, level_values
+from glview.core.sample import sample_of
+from glview.core.stretch import Joining, Stretch, equalised
 from glview.core.tiles import Stamps
 from glview.core.view import View
 
@@ -33,18 +39,34 @@ class Overlay:
     pane: str = "mask"
 
 
+@dataclass(frozen=True)
+class Part:
+    """What a detection that ended early had found.  model: its name; sha256: of the weights;
+    confidence: as in Detection; boxes: (y0, x0, y1, x1) of the tiles that are in it; covered: share
+    of the frame."""
+
+    model: str
+    sha256: str
+    confidence: np.ndarray | Plane
+    boxes: tuple[tuple[int, int, int, int], ...]
+    covered: float
+
+
 @dataclass
 class Detection:
-    """What a model found.  confidence: (H, W) float32 in [0, 1] or None; stamps: which tiles of it
+    """What a model found.  confidence: (H, W) float32 in [0, 1], an array or, of a large frame, a
+    Plane, or None; stamps: which tiles of it
     changed when; covered: share of the frame computed; running: a model is at work;
-    provenance: model, weights_sha256, tiling, ... of the confidence."""
+    provenance: model, weights_sha256, tiling, ... of the confidence; part: where a detection that
+    ended early can go on, or None."""
 
     stamps: Stamps
-    confidence: np.ndarray | None = None
+    confidence: np.ndarray | Plane | None = None
     covered: float = 0.0
     running: bool = False
     status: str = ""
     provenance: dict[str, Any] = field(default_factory=dict)
+    part: Part | None = None
 
 
 @dataclass
@@ -66,39 +88,77 @@ class Document:
     """One image of a file and everything the user and the models made of it.
 
     images: all pictures in the file; image: the one shown.  preview: (h, w) float32, every
-    `step`-th row and column.  sample: pixel statistics, sampled or exact.  pyramid: reduced levels
-    or None.  sky: (y, x) -> text of the position on the sky, or None.  saved: the stamp of the
-    confidence that is on disk.  key: names the document in caches, which may outlive it; unlike its
-    id() it never comes again while a cache holds it.
+    `step`-th row and column.  sample: pixel statistics, sampled or exact.  pyramid: its reduced
+    levels, as far as they are read; pools: those of its mask.  sky: (y, x) -> text of the position
+    on the sky, or None.  saved: the stamp of the confidence that is on disk.  seen, level: the box
+    of it that the panes show, or None, and the pyramid level they are drawn from.  key: names the
+    document in caches, which may outlive it; unlike its id() it never comes again while a cache
+    holds it.  whole: False for what is seen of a file while the rest is still being unpacked.
     """
 
-    def __init__(self, images, image: Image, preview: tuple[np.ndarray, int], sample: Sample):
-        self.key = object()
+    def __init__(self, images, image: Image, preview: tuple[np.ndarray, int], sample: Sample,
+                 pyramid: Pyramid | None = None, whole=True):
+        self.key, self.whole = object(), whole
         self.images, self.image = images, image
         self.preview, self.sample = preview, sample
-        self.pyramid = None
+        self.pyramid = pyramid or Pyramid(image.shape)
+        self.pools = Pools(image.shape)
         self.stretch = Stretch()
         self.detection = Detection(Stamps(image.shape))
         self.mask = MaskSettings()
         self.edits = Edits(image.shape)
         self.history = history.History()
         self.review = Review()
-        self.sky = None
-        self.saved = 0
+        self.sky = self.seen = None
+        self.saved = self.level = 0
         self._known = {}
 
     @property
     def limits(self):
-        """(low, high) in image units under the present stretch."""
-        key = (self.sample, self.stretch.limits, self.stretch.low, self.stretch.high,
-               self.stretch.clip)
-        return self._kept("limits", key, lambda: limits(self.sample, self.stretch))
+        """(low, high) in image units, as the panes show the picture."""
+        return self.limits_at(self.joining, self.level)
+
+    def limits_at(self, joining, level):
+        """(low, high) in image units for the picture of a pyramid level."""
+        sample, stretch = self.sample_at(joining, level), self.stretch
+        key = sample, stretch.limits, stretch.low, stretch.high, stretch.clip
+        return self._kept(("limits", joining), key, lambda: limits(sample, stretch))
+
+    def table_at(self, joining, level):
+        """(n,) float32 in [0, 1] for histogram equalization between those limits."""
+        sample, ends = self.sample_at(joining, level), self.limits_at(joining, level)
+        return self._kept(("table", joining), (sample, ends),
+                          lambda: equalised(sample.values, *ends))
+
+    def sample_at(self, joining, level):
+        """What the values of a pyramid level are like: the largest of many pixels are brighter than
+        most pixels, and automatic limits must not leave such a picture all white."""
+        pyramid = self.pyramid
+        if joining.rule == "mean" or not level or not pyramid.complete:
+            return self.sample
+        key = pyramid.statistics, level
+        return self._kept(("sample", joining), key, lambda: self._level_sample(joining, level))
+
+    def _level_sample(self, joining, level):
+        values = level_values(self.pyramid, level, joining)
+        known = self.sample
+        return replace(sample_of(values, known.total), low=known.low, high=known.high,
+                       nan=known.nan, posinf=known.posinf, neginf=known.neginf)
 
     @property
-    def table(self):
-        """(n,) float32 in [0, 1] for histogram equalization between the limits."""
-        key = (self.sample, self.limits)
-        return self._kept("table", key, lambda: equalised(self.sample.values, *self.limits))
+    def joining(self):
+        """How the image's pixels become one where the picture is zoomed out."""
+        rule = self.stretch.zoomout
+        noise = 0.0 if rule != "peaks" else self._kept("noise", self.sample, lambda: background_noise(self.sample))
+        return Joining(rule, noise)
+
+    @property
+    def nbytes(self):
+        """Main memory that the document holds, in bytes."""
+        confidence = self.detection.confidence
+        found = 0 if confidence is None else confidence.nbytes
+        kept = self.pyramid.nbytes + self.pools.nbytes + self.edits.plane.nbytes
+        return found + kept + self.preview[0].nbytes + self.sample.values.nbytes
 
     def _kept(self, name, key, make):
         """What was made for `key`, made again only for another one."""
@@ -121,7 +181,7 @@ class Document:
     @property
     def has_mask(self):
         """True if there is anything a mask could be made of."""
-        return self.detection.confidence is not None or self.edits.array is not None
+        return self.detection.confidence is not None or self.edits.any
 
     def change(self, **settings):
         """Replace settings of the mask as one step that can be undone."""
@@ -139,6 +199,7 @@ class Entry:
     """One line of the file list.
 
     documents: what was opened of it, by (hdu, plane); shown: the key of the one on screen.
+    coming: how far it is unpacked, while it is; partial: what can be seen of it meanwhile.
     error: why it cannot be shown.  stamp: of the file when it was opened or saved.
     ext: the extension that the user asked for, a name or a number.
     """
@@ -150,11 +211,13 @@ class Entry:
     shown: tuple[int, int] | None = None
     error: str = ""
     loading: bool = False
+    coming: Any = None
+    partial: Document | None = None
     stamp: tuple[int, int, int] | None = None
 
     @property
     def document(self):
-        return self.documents.get(self.shown)
+        return self.documents.get(self.shown, self.partial)
 
 
 @dataclass
@@ -164,8 +227,8 @@ class Workspace:
     view: shared by all panes; fit: keep the whole frame in view; split: the image pane's share of
     the width.  cursor: (y, x) image pixel under the mouse or None.  notices: sentences the user has
     not closed; told: what was done last, for the status line; bare: only the pictures
-    are shown.  closing: the user is being asked
-    about unsaved changes.
+    are shown.  closing: the user is being asked about unsaved changes.  budget: what memory may
+    be used; cache: keep pyramids beside their files.
     """
 
     entries: list[Entry]
@@ -182,6 +245,8 @@ class Workspace:
     told: str = ""
     bare: bool = False
     closing: bool = False
+    budget: Budget = field(default_factory=budget.default)
+    cache: bool = False
 
     @property
     def entry(self):

@@ -3,8 +3,10 @@
 const int NONE = 0, MODEL = 1, DILATED = 2, ADDED = 3, DELETED = 4;
 
 uniform sampler2D state;
+uniform bool any_mask;
 
 int code_at(ivec2 at) {
+    if (!any_mask) return NONE;
     return int(texelFetch(state, at, 0).r * 255.0 + 0.5);
 }
 

@@ -3,9 +3,24 @@
 
 #include "place.glsl"
 #include "footprint.glsl"
-#include "mask.glsl"
+
+const int NONE = 0, MODEL = 1, DILATED = 2, ADDED = 3, DELETED = 4;
+
+uniform sampler2D state;   // codes / 255, or the values of a reduced level:
+uniform bool reduced;      // confidence with the mask grown, 2 where an edit adds
+uniform float threshold;
 
 out float strongest;
+
+int code_at(ivec2 at) {
+    float value = texelFetch(state, at, 0).r;
+    if (!reduced) return int(value * 255.0 + 0.5);
+    return value > 1.5 ? ADDED : value > threshold ? MODEL : NONE;
+}
+
+bool is_masked(int code) {
+    return code == MODEL || code == DILATED || code == ADDED;
+}
 
 void main() {
     ivec2 low, high;

@@ -101,7 +101,7 @@ class Buffers:
     def once(self, document, windows):
         """The Region drawn from what is there."""
         self.documents.append(document)
-        return self.regions.draw(document, windows)
+        return self.regions.draw(document, windows, document.joining)
 
 
 def cells(buffer, region):

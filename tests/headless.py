@@ -5,6 +5,7 @@ import time
 import numpy as np
 
 from glview.core.mask import EDIT_ADD
+from glview.finishing import Finisher
 from glview.jobs import Jobs
 from glview.library import Library, entry_for, mask_of
 from glview.settings import Settings
@@ -30,7 +31,9 @@ class Desk:
     def __init__(self, *paths):
         self.workspace, self.jobs = Workspace([entry_for(path) for path in paths]), Jobs()
         self.settings = Settings()
-        self.library = Library(self.workspace, self.jobs, self.settings, Tiles())
+        self.finisher, self.tiles = Finisher(self.workspace, self.jobs), Tiles()
+        self.library = Library(self.workspace, self.jobs, self.settings, self.finisher,
+                               self.tiles.forget)
 
     @property
     def document(self):
@@ -42,6 +45,7 @@ class Desk:
         while self.jobs.busy:
             assert time.monotonic() < until, self.jobs.busy
             self.jobs.collect()
+            self.finisher.update()
             time.sleep(0.001)
         assert not any(entry.loading for entry in self.workspace.entries)
         return self.document

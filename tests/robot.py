@@ -52,7 +52,7 @@ class Robot:
         self.mouse = (1, 1)
         self.io.add_mouse_pos_event(*self.mouse)
         if entries and entries[0].document is not None:
-            self.desk.library.finish_opening(entries[0].document)
+            self.desk.finisher.start(entries[0].document)
         elif entries:
             self.desk.library.show(0)
         if ready:

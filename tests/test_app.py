@@ -170,7 +170,7 @@ def staged():
     platform = Staged((800, 600))
     entry = library.entry_of_array(noise())
     desk = Desk(platform, Workspace([entry]), Settings())
-    desk.library.finish_opening(entry.document)
+    desk.finisher.start(entry.document)
     assert desk.settle(30)
     yield platform, desk
     desk.close()
@@ -187,7 +187,7 @@ def test_a_worker_is_worth_one_frame_and_the_user_several(staged):
 def test_what_a_worker_opens_gets_the_frames_that_a_new_window_takes(staged):
     platform, desk = staged
     def fail():
-        desk.jobs.start("readout", lambda cancelled: 1 / 0, None, desk.library.read_failed)
+        desk.jobs.start("readout", lambda cancelled: 1 / 0, None, desk.finisher.read_failed)
         wait_for(lambda: not desk.jobs._results.empty())
 
     frames = platform.play(desk, ["nothing", "worker", fail, "worker"])

@@ -11,7 +11,7 @@ from astropy.io import fits
 from PIL import Image
 
 import glview
-from glview import cli, opening, session
+from glview import cli, opening, screenshot, session
 from glview.gl.program import ShaderError
 from glview.gl.textures import GLError
 from glview.scene import Scene
@@ -45,9 +45,9 @@ def said(capsys):
 def started(monkeypatch):
     """What `main` would have started: a list of (how, entries, options)."""
     calls = []
-    for how in ("run_window", "run_screenshot"):
+    for module, how in ((session, "run_window"), (screenshot, "run_screenshot")):
         monkeypatch.setattr(
-            session, how, lambda entries, options, how=how: calls.append((how, entries, options)))
+            module, how, lambda entries, options, how=how: calls.append((how, entries, options)))
     return calls
 
 

@@ -71,7 +71,7 @@ def test_a_drawn_line_covers_what_its_definition_says(start, end, size, value):
     edits = Edits(SHAPE)
     patches = edits.draw(start, end, size, value)
     expected = drawn_by_definition(SHAPE, start, end, size)
-    found = np.zeros(SHAPE, np.uint8) if edits.array is None else edits.array
+    found = edits.plane[:, :]
     assert (found == np.where(expected, value, 0)).all()
     assert bool(patches) == expected.any()
     assert edits.added + edits.deleted == expected.sum()
@@ -80,7 +80,7 @@ def test_a_drawn_line_covers_what_its_definition_says(start, end, size, value):
 def test_a_stroke_outside_changes_nothing_and_takes_no_memory():
     edits = Edits(SHAPE)
     assert not edits.draw((-9, -9), (-9, 99), 3, EDIT_ADD)
-    assert edits.array is None and edits.revision == 0
+    assert not edits.any and edits.revision == 0
     assert not edits.draw((5, 5), (5, 5), 3, EDIT_NONE)
 
 
@@ -96,14 +96,14 @@ def test_patches_put_back_in_reverse_restore_every_pixel():
     random = np.random.default_rng(3)
     edits, states, made = Edits((700, 900)), [], []
     for _ in range(12):
-        states.append(None if edits.array is None else edits.array.copy())
+        states.append(edits.plane[:, :])
         ends = random.integers(-50, 950, (2, 2)).tolist()
         value = int(random.integers(3))
         made.append(edits.draw(*map(tuple, ends), int(random.integers(1, 30)), value))
     for patches, state in zip(reversed(made), reversed(states), strict=True):
         for patch in reversed(patches):
             edits.put(patch.y, patch.x, patch.before)
-        assert (edits.array == (0 if state is None else state)).all()
+        assert (edits.plane[:, :] == state).all()
     assert edits.added == edits.deleted == 0
 
 
@@ -111,8 +111,8 @@ def test_a_long_diagonal_holds_little_memory():
     side = 6000
     edits = Edits((side, side))
     patches = edits.draw((0, 0), (side - 1, side - 1), 3, EDIT_ADD)
-    assert edits.added == edits.array.astype(bool).sum()
-    assert (edits.array.diagonal() == EDIT_ADD).all()
+    assert edits.added == edits.plane[:, :].astype(bool).sum()
+    assert (edits.plane[:, :].diagonal() == EDIT_ADD).all()
     assert sum(patch.before.nbytes + patch.after.nbytes for patch in patches) < side * side / 8
 
 
@@ -120,7 +120,7 @@ def test_a_long_thin_line_has_no_gaps():
     edits = Edits((1200, 900))
     edits.draw((5, 7), (1100, 800), 1, EDIT_ADD)
     assert edits.added == 1096
-    assert (edits.array == np.where(drawn_by_definition((1200, 900), (5, 7), (1100, 800), 1),
+    assert (edits.plane[:, :] == np.where(drawn_by_definition((1200, 900), (5, 7), (1100, 800), 1),
                                     EDIT_ADD, 0)).all()
 
 
@@ -128,20 +128,20 @@ def test_a_line_from_far_outside_is_quick():
     edits, start = Edits((100, 100)), time.thread_time()  # seconds of work, not of waiting
     edits.draw((-2_000_000, -2_000_000), (2_000_000, 2_000_000), 1, EDIT_ADD)
     assert time.thread_time() - start < 2.0
-    assert edits.added == 100 and (edits.array.diagonal() == EDIT_ADD).all()
+    assert edits.added == 100 and (edits.plane[:, :].diagonal() == EDIT_ADD).all()
 
 
 def test_clearing_takes_back_everything_and_can_be_undone():
     edits = Edits((SIZE + 100, SIZE + 7))
     edits.draw((10, 10), (600, 500), 5, EDIT_ADD)
     edits.draw((600, 0), (0, 500), 3, EDIT_DELETE)
-    before, counts = edits.array.copy(), (edits.added, edits.deleted)
+    before, counts = edits.plane[:, :], (edits.added, edits.deleted)
     patches = edits.cleared()
-    assert not edits.array.any() and edits.added == edits.deleted == 0
+    assert not edits.plane[:, :].any() and not edits.any and edits.added == edits.deleted == 0
     assert not edits.cleared()
     for patch in reversed(patches):
         edits.put(patch.y, patch.x, patch.before)
-    assert (edits.array == before).all() and (edits.added, edits.deleted) == counts
+    assert (edits.plane[:, :] == before).all() and (edits.added, edits.deleted) == counts
     assert Edits(SHAPE).cleared() == []
 
 

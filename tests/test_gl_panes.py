@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from cells import filled
 from drawing import (
     OVERLAY,
     Theatre,
@@ -18,9 +19,10 @@ from drawing import (
     window_of,
 )
 
-from glview.core import mask, pyramid
+from glview.core import mask
 from glview.core.image import Image, from_array
 from glview.core.mask import EDIT_ADD, EDIT_DELETE, MaskSettings
+from glview.core.sample import sample_of
 from glview.core.stretch import Stretch
 from glview.core.view import View, window
 from glview.gl.panes import PALETTE
@@ -339,30 +341,38 @@ def test_the_mask_of_the_picture_is_the_final_mask(theatre):
     picture = theatre.show(document, shape, View(137 / 2, 151 / 2, 1.0))["mask"][::-1]
     drawn = ~is_colour(picture, (0, 0, 0)) & ~is_colour(picture, PALETTE.deleted)
     assert np.array_equal(drawn, mask.final_mask(document.detection.confidence, document.mask,
-                                                 document.edits.array))
+                                                 document.edits.plane[:, :]))
     assert window_of((0, 0, *shape)) == window(View(137 / 2, 151 / 2, 1.0), shape, True)
 
 
+@pytest.mark.parametrize("rule", ["max", "peaks"])
 @pytest.mark.parametrize("zoom", [0.02, 0.09, 0.23, 0.49, 0.7, 0.97])
-def test_no_bright_pixel_is_hidden_when_the_largest_is_asked_for(theatre, zoom):
+def test_no_bright_pixel_is_hidden_when_that_is_asked_for(theatre, zoom, rule):
     rng = np.random.default_rng(int(zoom * 100))
     pixels = rng.normal(-50, 2, (1200, 1300)).astype(np.float32)
     pixels[400:410, 300:330] = np.nan
     places = rng.integers(0, (1200, 1300), (60, 2))
     pixels[places[:, 0], places[:, 1]] = 1000
     document = document_of(pixels)
-    document.pyramid = pyramid.build(document.image)
-    document.stretch = Stretch(limits="user", low=0.0, high=500.0, zoomout="max")
+    document.sample = sample_of(pixels)
+    document.pyramid = filled(document.image)
+    document.stretch = Stretch(limits="user", low=-100.0, high=500.0, zoomout=rule)
     size = 1210 * zoom, 1310 * zoom
     size = max(16, int(size[0])), max(16, int(size[1]))
     view = View(600.0, 650.0, zoom)
     shown = theatre.show(document, size, view, names=("image",))["image"]
-    seen = window(view, size, True)
+    seen, near = window(view, size, True), np.zeros(size, bool)
     for y, x in places:
         (py, px), (qy, qx) = seen.to_pane(y + 1, x), seen.to_pane(y, x + 1)
-        part = shown[max(0, int(py)) : int(np.ceil(qy)), max(0, int(px)) : int(np.ceil(qx))]
-        assert part.size == 0 or part.max() == 255, (y, x)
-    document.stretch = Stretch(limits="user", low=0.0, high=500.0)
+        part = np.s_[max(0, int(py)) : int(np.ceil(qy)), max(0, int(px)) : int(np.ceil(qx))]
+        assert shown[part].size == 0 or shown[part].max() == 255, (y, x)
+        near[max(0, int(py) - 2) : int(np.ceil(qy)) + 2,
+             max(0, int(px) - 2) : int(np.ceil(qx)) + 2] = True
+    document.stretch = replace(document.stretch, zoomout="mean")
+    mean = theatre.show(document, size, view, names=("image",))["image"]
+    if rule == "peaks" and zoom > 0.05:
+        unlike = (shown != mean).any(axis=2)
+        assert unlike[~near].mean() < 0.005, "the background is that of the mean, but for outliers"
+        assert unlike[near].any()
     if zoom < 0.1:
-        mean = theatre.show(document, size, view, names=("image",))["image"]
         assert mean.max() < 255, "the mean hides them, which is why there is a choice"

@@ -14,7 +14,7 @@ from drawing import (
 )
 
 from glview.core import mask
-from glview.core.reduce import mean_pool
+from glview.core.reduce import mean_and_max
 from glview.core.tiles import level_shape
 from glview.core.view import Window
 from glview.gl import textures
@@ -107,7 +107,7 @@ def test_a_region_never_needs_more_tiles_than_there_is_room_for(few):
         region = few.draw(document, [seen])
         y0, x0, y1, x1 = region.box
         assert region.level == 2 and few.regions.sharp
-        assert same_bits(cells(few.regions.image, region), mean_pool(pixels, 4)[y0:y1, x0:x1])
+        assert same_bits(cells(few.regions.image, region), mean_and_max(pixels, 4)[0][y0:y1, x0:x1])
         masked = np.isin(cells(few.regions.state, region), (mask.MODEL, mask.DILATED, mask.ADDED))
         final = mask.final_mask(confidence, document.mask, edits)
         any_of = final.reshape(525, 4, 550, 4).any((1, 3))
@@ -132,7 +132,7 @@ def test_far_out_in_a_huge_image_every_pixel_is_exact(buffers, y, x):
     box = (y, x, min(y + 300, 100_000), min(x + 300, 100_000))
     wanted = far_values(*np.ogrid[box[0] : box[2], box[1] : box[3]]).astype(np.float32)
     assert same_bits(image_in(buffers, document, box), wanted)
-    confidence = buffers.regions.draw(document, [window_of(box)])
+    confidence = buffers.once(document, [window_of(box)])
     assert confidence.box[2] <= 100_000 and confidence.level == 0
 
 
@@ -171,7 +171,7 @@ def test_a_coarser_tile_stands_in_where_a_finer_one_is_missing(gl):
     document, fresh = document_of(pixels), Buffers(gl, 24)
     fresh.draw(document, [Window(0.0, 0.0, 0.5, (650, 750), True)])
     region, values = standing_in(fresh, document, window_of((400, 900, 700, 1300)))
-    coarse = np.repeat(np.repeat(mean_pool(pixels, 2), 2, 0), 2, 1)
+    coarse = np.repeat(np.repeat(mean_and_max(pixels, 2)[0], 2, 0), 2, 1)
     y0, x0, y1, x1 = region.box
     assert same_bits(values, np.ascontiguousarray(coarse[y0:y1, x0:x1]))
     (key, stamp), make = next(iter(fresh.regions.wishes.items()))
@@ -201,7 +201,7 @@ def test_a_pencil_stroke_is_there_in_the_same_frame(buffers):
     region = buffers.once(document, [window_of(box)])
     assert not buffers.regions.wishes
     state, (y0, x0, y1, x1) = cells(buffers.regions.state, region), region.box
-    assert np.array_equal(state == mask.ADDED, document.edits.array[y0:y1, x0:x1] == mask.EDIT_ADD)
+    assert np.array_equal(state == mask.ADDED, document.edits.plane[y0:y1, x0:x1] == mask.EDIT_ADD)
     assert (state == mask.ADDED).any()
 
 
@@ -228,7 +228,7 @@ def test_two_documents_in_turn(buffers):
         assert same_bits(drawn, document.image.read32(0, 60, 0, 70))
         region = buffers.draw(document, [window_of((0, 0, 60, 70))])
         assert np.array_equal(cells(buffers.regions.state, region), mask.mask_state(
-            document.detection.confidence, document.mask, document.edits.array))
+            document.detection.confidence, document.mask, document.edits.plane))
 
 
 def test_the_store_lets_the_least_recently_used_go(gl):

@@ -106,7 +106,7 @@ class Undoing(RuleBasedStateMachine):
     def document_is_the_model(self):
         mask, plane = self.states[self.place]
         edits = self.document.edits
-        held = np.zeros(SHAPE, np.uint8) if edits.array is None else edits.array
+        held = edits.plane[:, :]
         assert self.document.mask == mask
         assert (held == plane).all()
         assert edits.added == (plane == 1).sum() and edits.deleted == (plane == 2).sum()

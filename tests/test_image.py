@@ -1,9 +1,11 @@
 """An Image gives exact values of any box, and float32 for the screen."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from glview.core.image import Image, from_array
+from glview.core.image import Fault, Image, from_array
 
 EXACT = {
     "int32": np.array([[2**31 - 1, -(2**31), 0]], np.int32),
@@ -65,6 +67,34 @@ def test_float32_for_the_screen():
     assert found.dtype == np.float32 and found.flags.c_contiguous
     assert found[0, 0] == np.inf and found[0, 1] == -np.inf and np.isnan(found[0, 2])
     assert found[0, 3] == np.float32(0.1)
+
+
+@pytest.mark.parametrize("kind", ["f4", ">f8", "i2", "u1"])
+def test_float32_into_an_array_of_the_caller(kind):
+    array = np.arange(20).reshape(4, 5).astype(kind)
+    out = np.full((2, 3), -1, np.float32)
+    assert from_array(array).read32(1, 3, 2, 5, out=out) is out
+    assert (out == array[1:3, 2:5]).all()
+    assert from_array(np.array([[1e300]])).read32(0, 1, 0, 1, out=out[:1, :1])[0, 0] == np.inf
+
+
+def test_an_image_that_can_fill_is_not_read():
+    def fill(plane, y0, y1, x0, x1, out):
+        out[:] = (np.arange(y0, y1)[:, None] * 10 + np.arange(x0, x1)) + 100 * plane
+
+    image = Image("filled", (4, 5), np.dtype("f4"), None, plane=2, fill=fill)
+    out = np.empty((2, 3), np.float32)
+    assert image.read32(1, 3, 2, 5, out) is out
+    assert out.tolist() == [[212, 213, 214], [222, 223, 224]]
+    new = image.read32(1, 3, 2, 5)
+    assert new is not out and new.dtype == np.float32 and (new == out).all()
+
+
+def test_faults_are_shared_by_what_shows_the_same_file():
+    image = Image("a", (4, 5), np.dtype("f4"), None)
+    other = replace(image, plane=1)
+    image.faults.append(Fault(0, (0, 0, 2, 5), "damaged"))
+    assert other.faults == image.faults and not Image("b", (4, 5), np.dtype("f4"), None).faults
 
 
 def test_a_signalling_nan_is_a_nan_like_any_other():

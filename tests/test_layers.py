@@ -19,41 +19,52 @@ LAYERS = {  # a folder, or a module beside them -> what it may import of glview;
     "gl": {"core"},
     "tools": {"core"},
     "jobs": {"core"},
-    "workspace": {"core"},
+    "budget": set(),
+    "arguments": set(),
+    "batch": {"arguments", "budget", "core", "files", "models"},
+    "score": {"arguments", "core", "files"},
+    "workspace": {"budget", "core"},
     "settings": {"core", "workspace"},
     "readout": {"core", "workspace"},
     "statefile": set(),
     "reviewing": {"core", "workspace"},
     "opening": {"core", "files", "workspace"},
+    "finishing": {"files", "opening", "saving", "workspace"},
     "saving": {"core", "files", "workspace"},
-    "library": {"core", "files", "opening", "saving", "workspace"},
+    "library": {"budget", "core", "files", "opening", "saving", "workspace"},
     "detecting": {"core", "models", "workspace"},
+    "detectchild": {"core", "files", "models"},
     "scene": {"core", "gl", "workspace"},
-    "ui": {"core", "gl", "tools", "workspace", "settings"},
+    "ui": {"budget", "core", "gl", "tools", "workspace", "settings"},
 }
 LAYERS["app"] = set(LAYERS)
 LAYERS["session"] = set(LAYERS)
+LAYERS["screenshot"] = set(LAYERS)
 LAYERS["cli"] = LAYERS["__init__"] = set(LAYERS)
 LAYERS["__main__"] = {"cli"}
 LAZY = {  # imported inside functions only, so that the window is up before them
     "detecting": {"models"},
     "app": {"files", "models"},
+    "batch": {"models"},
     "cli": {"app", "files", "models", "gl", "ui"},
     "__init__": LAYERS["__init__"],
 }
 LIGHT = ("glview.models.registry",)  # a table: needs no network
 PACKAGES = {  # a package from outside -> the layers that may import it
     "astropy": {"files"},
+    "distributed": {"batch"},
     "glfw": {"gl"},
     "imgui_bundle": {"gl", "ui"},
+    "matplotlib": {"score"},
     "moderngl": {"gl"},
     "numba": {"core"},
     "numpy": set(LAYERS),
-    "PIL": {"files", "session"},
+    "PIL": {"files", "screenshot"},
     "platformdirs": {"settings"},
     "safetensors": {"models"},
     "tifffile": {"files"},
     "torch": {"models"},
+    "tqdm": {"batch"},
 }
 SLOW = ("astropy", "numba", "torch", "scipy", "PIL")  # never before the first picture
 

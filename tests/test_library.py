@@ -207,5 +207,5 @@ def test_the_mask_of_a_document_is_the_final_mask(desk_of, frame):
     document = desk_of(frame).show(0)
     assert not mask_of(document).any()
     work_on(document)
-    expected = mask.final_mask(document.detection.confidence, document.mask, document.edits.array)
+    expected = mask.final_mask(document.detection.confidence, document.mask, document.edits.plane)
     assert (mask_of(document) == expected).all() and expected.any()

@@ -64,7 +64,7 @@ def test_save_and_open_again_shows_the_same(desk_of, frame):
     assert (mask_of(again) == shown).all() and not again.changed
     assert again.detection.confidence.tobytes() == document.detection.confidence.tobytes()
     assert again.mask == document.mask
-    assert (again.edits.array == document.edits.array).all()
+    assert (again.edits.plane[:, :] == document.edits.plane[:, :]).all()
 
 
 def test_undo_back_to_what_is_on_disk_is_no_change(desk_of, frame):

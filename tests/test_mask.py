@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from glview.core import mask
+from glview.core import blocks, mask
 from glview.core.cancel import Cancelled
 from glview.core.mask import MaskSettings, final_mask, half_widths, mask_state, pooled
 
@@ -91,8 +91,8 @@ def test_stripes_and_threads_change_nothing(monkeypatch):
         chosen = MaskSettings(0.5, radius, "disk")
         whole = mask_state(confidence, chosen, edits)
         with monkeypatch.context() as patch:
-            patch.setattr(mask, "STRIPE_PIXELS", 70)
-            assert len(mask.stripes((0, 230), 70, radius)) > 3
+            patch.setattr(blocks, "STRIPE_PIXELS", 70)
+            assert len(blocks.stripes((0, 230), 70, radius)) > 3
             assert np.array_equal(mask_state(confidence, chosen, edits), whole)
 
 
@@ -238,10 +238,10 @@ def test_frames_without_pixels_give_masks_without_pixels():
 
 
 def test_over_stripes_keeps_order_and_stops():
-    assert mask.over_stripes(lambda part: part * 2, list(range(20))) == list(range(0, 40, 2))
+    assert blocks.over_stripes(lambda part: part * 2, list(range(20))) == list(range(0, 40, 2))
     done = []
     with pytest.raises(Cancelled):
-        mask.over_stripes(done.append, list(range(2000)), cancel=lambda: len(done) > 10)
+        blocks.over_stripes(done.append, list(range(2000)), cancel=lambda: len(done) > 10)
     assert 10 < len(done) < 100
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from glview.core import mask
+from glview.core import blocks
 from glview.core.cancel import Cancelled
 from glview.core.image import from_array
 from glview.core.mask import MaskSettings, final_mask
@@ -107,11 +107,11 @@ def planes(bits, seed=2):
     return np.where(bits, 1 - low, low).astype(np.float32), image
 
 
-@pytest.mark.parametrize("stripe", [mask.STRIPE_PIXELS, 1])
+@pytest.mark.parametrize("stripe", [blocks.STRIPE_PIXELS, 1])
 @pytest.mark.parametrize("connectivity", [8, 4])
 @pytest.mark.parametrize("name", MASKS)
 def test_objects_equal_scipys(name, connectivity, stripe, monkeypatch):
-    monkeypatch.setattr(mask, "STRIPE_PIXELS", stripe)
+    monkeypatch.setattr(blocks, "STRIPE_PIXELS", stripe)
     confidence, image = planes(MASKS[name])
     before = confidence.copy(), image.copy()
     found = find_objects(confidence, MaskSettings(), None, image, connectivity)
@@ -147,8 +147,8 @@ def test_dilation_and_edits_are_those_of_the_final_mask(shape, radius, monkeypat
     wanted = expected(final, 8, image)
     for name in ("mean_confidence", "max_confidence"):
         wanted[name] = 0.0
-    for stripe in (mask.STRIPE_PIXELS, 1):
-        monkeypatch.setattr(mask, "STRIPE_PIXELS", stripe)
+    for stripe in (blocks.STRIPE_PIXELS, 1):
+        monkeypatch.setattr(blocks, "STRIPE_PIXELS", stripe)
         found = find_objects(confidence, chosen, edits, image)
         assert np.isfinite(found["max_confidence"]).any()
         for name in ("mean_confidence", "max_confidence"):
@@ -184,7 +184,7 @@ def test_bad_pixels_are_left_out_of_flux_and_confidence():
 
 @pytest.mark.parametrize("dtype", ["u2", ">i2", ">f4", "f8", "u1", "?", "i8"])
 def test_any_image_gives_exact_sums(dtype, monkeypatch):
-    monkeypatch.setattr(mask, "STRIPE_PIXELS", 1)
+    monkeypatch.setattr(blocks, "STRIPE_PIXELS", 1)
     bits = MASKS["sparse"]
     confidence, image = planes(bits)
     image = (image if dtype != "u1" else image / 10).astype(dtype)
@@ -194,7 +194,7 @@ def test_any_image_gives_exact_sums(dtype, monkeypatch):
 
 
 def test_image_rows_without_objects_are_not_read(monkeypatch):
-    monkeypatch.setattr(mask, "STRIPE_PIXELS", 10 * 30)
+    monkeypatch.setattr(blocks, "STRIPE_PIXELS", 10 * 30)
     confidence = np.zeros((100, 30), np.float32)
     confidence[42:44, 5] = confidence[77, 9] = 0.9
     read = []
@@ -244,7 +244,7 @@ def test_rank_puts_the_best_first_and_keeps_ties():
 
 
 def test_cancel_stops_between_stripes(monkeypatch):
-    monkeypatch.setattr(mask, "STRIPE_PIXELS", 1)
+    monkeypatch.setattr(blocks, "STRIPE_PIXELS", 1)
     asked, read = [], []
 
     def cancel():
@@ -264,7 +264,7 @@ def test_cancel_stops_between_stripes(monkeypatch):
 
 
 def test_a_readers_error_comes_through(monkeypatch):
-    monkeypatch.setattr(mask, "STRIPE_PIXELS", 1)
+    monkeypatch.setattr(blocks, "STRIPE_PIXELS", 1)
 
     class Source:
         shape = (50, 10)

@@ -1,56 +1,46 @@
 """Reduced images against numpy's nanmean and nanmax over padded cells."""
 
 import threading
-import warnings
+import time
 
 import numpy as np
 import pytest
+from cells import checked, filled, frame, judged_max, judged_mean
 
-from glview.core import reduce
+from glview.core import onepass, pyramid, reduce
 from glview.core.cancel import Cancelled
 from glview.core.image import Image, from_array
-from glview.core.pyramid import build, tile
+from glview.core.pyramid import Pyramid, base_factor, build
 
 SHAPES = [(1, 1), (1, 37), (37, 1), (8, 8), (16, 24), (17, 31), (65, 63), (3, 130)]
+FLOAT = np.dtype(np.float32)
 
 
-def cells(array, factor, fill=np.nan):
-    """(h, w, factor * factor) float64: the pixels of each cell, padded with NaN."""
-    height, width = array.shape
-    pad = ((0, -height % factor), (0, -width % factor))
-    padded = np.pad(array.astype(float), pad, constant_values=fill)
-    h, w = padded.shape[0] // factor, padded.shape[1] // factor
-    split = padded.reshape(h, factor, w, factor).swapaxes(1, 2)
-    return split.reshape(h, w, factor * factor)
+class Broken(Exception):
+    """What a reader raises for a part of a file."""
+
+    fatal = False
 
 
-def judged_mean(array, factor):
-    inside = cells(array, factor)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        return np.nanmean(np.where(np.isfinite(inside), inside, np.nan), axis=2)
+class Gone(Exception):
+    """What a reader raises when the whole file is lost."""
+
+    fatal = True
 
 
-def judged_max(array, factor):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        return np.nanmax(cells(array, factor), axis=2)
+@pytest.fixture
+def small_bands(monkeypatch):
+    """Many bands and pieces where there would be one."""
+    monkeypatch.setattr(pyramid, "BAND", 1)
+    monkeypatch.setattr(onepass, "PIECE", 1000)
 
 
-def frame(shape, bad, seed=0):
-    """float32 frame with a share `bad` of NaN, Inf and -Inf."""
-    rng = np.random.default_rng(seed)
-    array = rng.normal(1000, 30, shape).astype(np.float32)
-    kinds = rng.choice([np.nan, np.inf, -np.inf], shape).astype(np.float32)
-    return np.where(rng.random(shape) < bad, kinds, array)
-
-
-@pytest.mark.parametrize("factor", [1, 2, 3, 4, 8])
+@pytest.mark.parametrize("factor", [1, 2, 4, 8])
 @pytest.mark.parametrize("bad", [0.0, 0.05, 0.9, 1.0])
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", [*SHAPES, (9, 8200)])
 def test_pools_are_nanmean_and_nanmax(shape, bad, factor):
     array = frame(shape, bad, factor)
-    mean, maximum = reduce.mean_pool(array, factor), reduce.max_pool(array, factor)
+    mean, maximum = reduce.mean_and_max(array, factor)
     assert mean.dtype == maximum.dtype == np.float32
     np.testing.assert_allclose(mean, judged_mean(array, factor), rtol=2e-7)
     np.testing.assert_array_equal(maximum, judged_max(array, factor).astype(np.float32))
@@ -60,153 +50,233 @@ def test_pools_are_nanmean_and_nanmax(shape, bad, factor):
 @pytest.mark.parametrize("shape", [*SHAPES, (2000, 1030), (9001, 45), (21, 8200)])
 def test_pyramid_holds_true_means_and_maxima_and_exact_counts(shape, bad):
     array = frame(shape, bad)
-    pyramid = build(from_array(array))
-    assert list(pyramid.mean) == list(pyramid.max)
-    assert min(pyramid.mean) == 8 and max(pyramid.mean[max(pyramid.mean)].shape) <= 512
-    for factor in pyramid.mean:
-        np.testing.assert_allclose(pyramid.mean[factor], judged_mean(array, factor), rtol=5e-7)
-        np.testing.assert_array_equal(pyramid.max[factor], judged_max(array, factor))
-    found = pyramid.statistics
+    made = filled(from_array(array))
+    checked(made, array)
+    assert min(made.mean) == 8 and max(made.mean[max(made.mean)].shape) <= 512
+    found = made.statistics
     assert (found.nan, found.posinf) == (np.isnan(array).sum(), np.isposinf(array).sum())
     assert (found.neginf, found.finite) == (np.isneginf(array).sum(), np.isfinite(array).sum())
     finite = array[np.isfinite(array)]
     expected = (finite.min(), finite.max()) if finite.size else (np.nan, np.nan)
     np.testing.assert_array_equal((found.minimum, found.maximum), expected)
+    if array.size <= onepass.SAMPLES:
+        np.testing.assert_array_equal(found.values, np.sort(finite))
 
 
-@pytest.mark.parametrize("shape", [(20, 1100), (600, 257), (9, 256)])
-def test_bands_cut_in_columns_join_without_a_seam(monkeypatch, shape):
-    monkeypatch.setattr("glview.core.pyramid._WIDEST", 256)
-    monkeypatch.setattr("glview.core.pyramid._BAND", 5000)
+@pytest.mark.parametrize("factor", [8, 16, 64])
+@pytest.mark.parametrize("shape", [(700, 1100), (1030, 20), (5, 9001)])
+def test_many_bands_and_a_coarser_base_make_no_seam(small_bands, monkeypatch, shape, factor):
+    monkeypatch.setattr(pyramid, "WIDEST", 256)
     array = frame(shape, 0.1)
-    pyramid = build(from_array(array))
-    for factor in pyramid.mean:
-        np.testing.assert_allclose(pyramid.mean[factor], judged_mean(array, factor), rtol=5e-7)
-        np.testing.assert_array_equal(pyramid.max[factor], judged_max(array, factor))
-    assert pyramid.statistics.finite == np.isfinite(array).sum()
+    made = Pyramid(shape, factor)
+    assert shape == (1030, 20) or len(made.missing()) > 3
+    build(from_array(array), made)
+    checked(made, array)
+    assert made.collect() and made.statistics.finite == np.isfinite(array).sum()
+    assert min(made.mean) == factor == made.factor == 1 << made.level
+
+
+@pytest.mark.parametrize(("gap", "value"), [(np.nan, 7.0), (np.nan, np.inf), (-np.inf, np.nan)])
+def test_gaps_of_whole_chips(gap, value):
+    array = frame((4100, 3000), 0.0)
+    array[:2064, 990:2011], array[3000:, :] = gap, gap
+    array[1000:1003, 1500:1503] = value
+    made = filled(from_array(array))
+    checked(made, array)
+    assert made.statistics.finite == np.isfinite(array).sum()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_nothing_but_one_bad_value(value):
+    array = np.full((600, 70), value, np.float32)
+    made = filled(from_array(array))
+    checked(made, array)
+    found = made.statistics
+    assert np.isnan(found.minimum) and found.finite == 0 and not found.values.size
+    assert found.nan + found.posinf + found.neginf == array.size
 
 
 def test_levels_end_where_the_picture_is_small():
-    pyramid = build(from_array(np.zeros((3, 40_000), np.float32)))
-    assert [a.shape for a in pyramid.mean.values()] == [
-        (1, 5000),
-        (1, 2500),
-        (1, 1250),
-        (1, 625),
-        (1, 313),
-    ]
+    made = Pyramid((3, 40_000))
+    assert [a.shape for a in made.mean.values()] == [(1, 5000), (1, 2500), (1, 1250), (1, 625),
+                                                     (1, 313)]
+    assert made.nbytes == 2 * 4 * (5000 + 2500 + 1250 + 625 + 313)
 
 
-def test_means_of_large_values_do_not_overflow():
+@pytest.mark.parametrize("factor", [1, 2, 8])
+def test_means_of_large_values_do_not_overflow(factor):
     array = np.full((16, 16), 3e38, np.float32)
-    pyramid = build(from_array(array))
-    np.testing.assert_allclose(pyramid.mean[8], 3e38, rtol=1e-6)
-    assert pyramid.statistics.finite == 256
-    assert reduce.mean_pool(array, 4).max() == np.float32(3e38)
+    array[::2] = -2e38
+    array[:8, :8] = 3e38
+    np.testing.assert_allclose(reduce.mean_and_max(array, factor)[0], judged_mean(array, factor),
+                               rtol=1e-6)
+    assert filled(from_array(array)).statistics.finite == 256
 
 
 def test_means_do_not_lose_a_faint_signal_on_a_bright_frame():
     rng = np.random.default_rng(5)
     array = (1e6 + rng.normal(0, 1, (64, 64))).astype(np.float32)
-    np.testing.assert_allclose(build(from_array(array)).mean[8], judged_mean(array, 8), atol=0.05)
+    made = filled(from_array(array))
+    np.testing.assert_allclose(made.mean[8], judged_mean(array, 8), atol=0.04)
 
 
 def test_a_single_hot_pixel_shows_in_every_maximum_and_in_no_mean():
     array = np.zeros((300, 9000), np.float32)
     array[299, 8999] = 5000
-    pyramid = build(from_array(array))
-    assert list(pyramid.max) == [8, 16, 32]
-    assert all(level[-1, -1] == 5000 and level.sum() == 5000 for level in pyramid.max.values())
-    assert all(level.max() < 500 for level in pyramid.mean.values())
+    made = filled(from_array(array))
+    assert list(made.max) == [8, 16, 32]
+    assert all(level[-1, -1] == 5000 and level.sum() == 5000 for level in made.max.values())
+    assert all(level.max() < 500 for level in made.mean.values())
 
 
-def test_every_pixel_is_read_once_and_progress_rises_to_1():
+@pytest.mark.parametrize("kind", ["u1", "i2", ">i4", ">f8", "f4"])
+def test_any_pixel_type_is_reduced(kind):
+    array = np.random.default_rng(2).integers(0, 120, (40, 50)).astype(kind)
+    made = filled(from_array(array))
+    np.testing.assert_allclose(made.mean[8], judged_mean(array, 8), rtol=1e-6)
+    assert (made.statistics.minimum, made.statistics.maximum) == (array.min(), array.max())
+
+
+def test_the_sample_is_every_so_manyth_pixel_and_stands_in_no_columns(small_bands, monkeypatch):
+    monkeypatch.setattr(onepass, "SAMPLES", 5000)
+    monkeypatch.setattr(pyramid, "WIDEST", 256)
+    array = np.arange(600 * 1000, dtype=np.float32).reshape(600, 1000)
+    array[5] = np.nan
+    found = filled(from_array(array)).statistics.values
+    step = 121  # 120 shares factors with the width
+    taken = array.ravel()[::step]
+    np.testing.assert_array_equal(found, taken[np.isfinite(taken)])
+    assert len(np.unique(found % 1000)) > 900
+
+
+def test_every_pixel_is_read_once_and_progress_is_told(small_bands, monkeypatch):
+    monkeypatch.setattr(onepass, "PAUSE", 0)
     array = frame((3000, 1100), 0.001)
-    seen, lock, shares = np.zeros(array.shape, np.uint8), threading.Lock(), []
+    seen, lock, told = np.zeros(array.shape, np.uint8), threading.Lock(), []
 
     def read(plane, y0, y1, x0, x1):
         with lock:
             seen[y0:y1, x0:x1] += 1
         return array[y0:y1, x0:x1]
 
-    build(Image("counted", array.shape, array.dtype, read), progress=shares.append)
-    assert (seen == 1).all()
-    assert len(shares) > 2 and shares == sorted(shares) and shares[-1] == 1.0
+    made = Pyramid(array.shape)
+    build(Image("counted", array.shape, array.dtype, read), made, progress=lambda: told.append(1))
+    assert (seen == 1).all() and len(told) > 10 and len(made.missing()) == 0
 
 
-def test_cancel_stops_the_build():
-    reads = []
+def test_bands_the_user_looks_at_are_read_first_then_those_around(small_bands, monkeypatch):
+    monkeypatch.setattr(onepass, "THREADS", 1)
+    order, looks = [], [(700, 800), (700, 800), None, (0, 1)]
 
     def read(plane, y0, y1, x0, x1):
-        reads.append(y0)
+        if y0 % 64 == 0:
+            order.append(y0)
         return np.zeros((y1 - y0, x1 - x0), np.float32)
 
-    image = Image("long", (200_000, 1000), np.dtype(np.float32), read)
-    with pytest.raises(Cancelled):
-        build(image, cancel=lambda: len(reads) >= 3)
-    assert len(reads) <= 4
-    with pytest.raises(Cancelled):
-        build(from_array(np.zeros((2, 2))), cancel=lambda: True)
+    image = Image("watched", (1000, 4200), FLOAT, read)
+    made = Pyramid(image.shape, 64)
+    build(image, made, first=lambda: looks.pop(0) if len(looks) > 1 else looks[0])
+    assert order[:2] == [640, 704], "the rows looked at"
+    assert order[2] == 0, "no wish: from the start"
+    assert order[3:] == [64, 128, 192, 256, 320, 384, 448, 512, 576, 768, 832, 896, 960]
+    looks[:], order[:] = [(500, 510)], []
+    build(image, Pyramid(image.shape, 64), first=lambda: looks[0])
+    assert order[:5] == [448, 512, 384, 576, 320]
 
 
-def test_a_reading_error_reaches_the_caller_and_ends_the_reading():
+def test_nothing_is_known_before_it_is_collected():
+    array = frame((4000, 40), 0.0)
+    made = Pyramid(array.shape)
+    assert (made.complete, made.covered, made.statistics) == (False, 0.0, None)
+    assert not made.collect() and made.stamps.now == 0
+    build(from_array(array), made)
+    assert not made.complete and made.stamps.now == 0 and made.outcome is not None
+    assert made.collect() and made.complete and made.covered == 1.0
+    assert made.stamps.at(3, 0, 0) == made.stamps.now > 0
+    assert not made.collect()
+
+
+def test_a_stopped_build_is_gone_on_with_and_reads_nothing_twice(small_bands):
+    array, reads = frame((3000, 1100), 0.01), []
+
+    def read(plane, y0, y1, x0, x1):
+        reads.append(y0)
+        return array[y0:y1, x0:x1]
+
+    image, made = Image("long", array.shape, array.dtype, read), Pyramid(array.shape)
+    with pytest.raises(Cancelled):
+        build(image, made, cancel=lambda: len(reads) >= 100)
+    assert len(reads) <= 102 and made.outcome is None
+    assert made.collect() and 0 < made.covered < 0.5 and not made.complete
+    before, half = set(reads), [y for y in range(3000) if (y // 8, 0) not in made.missing()]
+    build(image, made)
+    assert not set(half) & set(reads[len(before):])
+    assert made.collect() and made.complete
+    checked(made, array)
+    assert made.statistics.finite == np.isfinite(array).sum()
+
+
+def test_a_band_that_cannot_be_read_is_a_fault_and_the_rest_goes_on(small_bands):
+    array = frame((1000, 3000), 0.0)
+
+    def read(plane, y0, y1, x0, x1):
+        if y0 <= 300 < y1:
+            raise Broken("row 300 is gone")
+        return array[y0:y1, x0:x1]
+
+    image = Image("broken", array.shape, array.dtype, read, plane=4)
+    made = filled(image)
+    (fault,) = image.faults
+    assert fault.why == "row 300 is gone" and fault.plane == 4
+    y0, x0, y1, x1 = fault.box
+    assert y0 <= 300 < y1 and (x0, x1) == (0, 3000) and y1 - y0 < 200
+    known = array.copy()
+    known[y0:y1] = np.nan
+    checked(made, known)
+    assert made.complete and made.statistics.finite == array.size - (y1 - y0) * 3000
+    assert made.statistics.nan == 0
+
+
+def test_a_file_that_is_gone_ends_the_reading(small_bands):
     reads = []
 
     def read(plane, y0, y1, x0, x1):
         reads.append(y0)
-        raise OSError("disk gone")
+        if y0 > 500:
+            raise Gone("cut off")
+        return np.zeros((y1 - y0, x1 - x0), np.float32)
 
-    with pytest.raises(OSError, match="disk gone"):
-        build(Image("broken", (200_000, 1000), np.dtype(np.float32), read))
-    assert len(reads) < 190
-
-
-@pytest.mark.parametrize("kind", ["u1", "i2", ">i4", ">f8", "f4"])
-def test_any_pixel_type_is_reduced(kind):
-    array = np.random.default_rng(2).integers(0, 120, (40, 50)).astype(kind)
-    pyramid = build(from_array(array))
-    np.testing.assert_allclose(pyramid.mean[8], judged_mean(array, 8), rtol=1e-6)
-    assert (pyramid.statistics.minimum, pyramid.statistics.maximum) == (array.min(), array.max())
+    image = Image("gone", (200_000, 1000), FLOAT, read)
+    with pytest.raises(Gone, match="cut off"):
+        build(image, Pyramid(image.shape))
+    assert len(reads) < 200 and not image.faults
 
 
-@pytest.mark.parametrize("rule", ["mean", "max"])
-@pytest.mark.parametrize("level", range(6))
-def test_tiles_of_a_level_cover_it_exactly(level, rule):
-    array = frame((153, 9001), 0.02)
-    image, size = from_array(array), 64
-    levels = build(image)
-    whole = (judged_mean if rule == "mean" else judged_max)(array, 2**level)
-    if level == 0:
-        whole = array
-    for ty in range(-(-whole.shape[0] // size)):
-        for tx in range(-(-whole.shape[1] // size)):
-            part = tile(image, levels, level, ty, tx, size, rule)
-            expected = whole[ty * size : (ty + 1) * size, tx * size : (tx + 1) * size]
-            np.testing.assert_allclose(part, expected, rtol=5e-7)
-            assert part.flags.c_contiguous
+def test_publishing_waits_a_little(small_bands):
+    def read(plane, y0, y1, x0, x1):
+        time.sleep(0.002)
+        return np.zeros((y1 - y0, x1 - x0), np.float32)
 
-
-def test_raw_levels_need_no_pyramid_and_the_whole_frame_fits_one_tile():
-    image = from_array(np.arange(12.0).reshape(3, 4))
-    assert tile(image, None, 0, 0, 0).shape == (3, 4)
-    assert tile(image, None, 1, 0, 0).tolist() == [[2.5, 4.5], [8.5, 10.5]]
-    assert tile(image, None, 2, 0, 0, rule="max").tolist() == [[11.0]]
+    image, told = Image("slow", (2000, 500), FLOAT, read), []
+    began = time.monotonic()
+    build(image, Pyramid(image.shape), progress=lambda: told.append(time.monotonic()))
+    assert 2 <= len(told) <= 2 + (time.monotonic() - began) / onepass.PAUSE
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("shape", "most", "factor"),
     [
-        ((3, 0, 0), "no level with factor 8"),
-        ((0, 1, 0), "outside"),
-        ((0, 0, -1), "outside"),
-        ((-1, 0, 0), "outside"),
+        ((25_000, 40_000), 1 << 30, 8),
+        ((25_000, 40_000), 167_000_000, 8),
+        ((25_000, 40_000), 166_000_000, 16),
+        ((25_000, 40_000), 0, 128),
+        ((100, 100), 0, 8),
+        ((100_000, 100_000), 500 << 20, 16),
+        ((1, 1_000_000), 100_000, 256),
     ],
 )
-def test_tiles_that_are_not_there(arguments, says):
-    with pytest.raises(ValueError, match=says):
-        tile(from_array(np.zeros((9, 9))), None, *arguments)
-
-
-def test_unknown_rule_is_named():
-    with pytest.raises(ValueError, match="median"):
-        tile(from_array(np.zeros((9, 9))), None, 0, 0, 0, rule="median")
+def test_base_factor_is_the_smallest_that_fits(shape, most, factor):
+    assert base_factor(shape, most) == factor
+    made = Pyramid(shape, factor)
+    assert made.nbytes <= most or max(made.mean[factor].shape) <= 512
+    assert factor == 8 or Pyramid(shape, factor // 2).nbytes > most

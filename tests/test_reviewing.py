@@ -82,7 +82,7 @@ def tell(document, confidence):
 
 def counted(document):
     """(sorted areas, pixels) of the document's mask, by scipy."""
-    settings, edits = document.mask, document.edits.array
+    settings, edits = document.mask, document.edits.plane[:, :]
     found = document.detection.confidence > np.float32(settings.threshold)
     if settings.dilation:
         found = ndimage.binary_dilation(found, np.ones([2 * settings.dilation + 1] * 2))

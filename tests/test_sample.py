@@ -63,6 +63,43 @@ def test_preview_of_a_very_long_row_reads_single_pixels():
     assert picture.shape == (1, 1024) and pixels(boxes) == 1024
 
 
+@pytest.mark.parametrize("shape", [(100_000, 100_000), (56_000, 57_000), (1_000_000, 4000)])
+def test_preview_of_the_largest_frames_reads_a_bounded_amount(shape):
+    image, boxes = counted(shape)
+    picture, step = preview(image)
+    assert 100 << 20 < pixels(boxes) * 8 <= 160 << 20
+    assert picture.shape == tuple(-(-(n - step // 2) // step) for n in shape)
+    assert step > -(-max(shape) // 1024) and picture[3, 5] == (
+        (step // 2 + 3 * step) * 7 + step // 2 + 5 * step) % 8191
+
+
+def test_a_damaged_row_is_nan_where_the_reader_can_say_so():
+    def read(plane, y0, y1, x0, x1):
+        if y0 <= 75 < y1:
+            raise OSError("damaged tile")
+        return np.ones((y1 - y0, x1 - x0))
+
+    def fill(plane, y0, y1, x0, x1, out):
+        out[:] = 1
+        out[75 - y0, :20] = np.nan
+
+    image = Image("damaged", (100, 90), np.dtype("f8"), read, fill=fill)
+    picture, step = preview(image, 10)
+    assert step == 10 and np.isnan(picture[7, :2]).all() and np.isnan(picture).sum() == 2
+    assert np.isnan(preview(image)[0]).sum() == 20
+
+
+def test_a_file_that_is_gone_is_not_tried_again():
+    class GoneError(Exception):
+        fatal = True
+
+    def read(plane, y0, y1, x0, x1):
+        raise GoneError
+
+    with pytest.raises(GoneError):
+        preview(Image("gone", (50, 50), np.dtype("f4"), read, fill=read))
+
+
 @pytest.mark.parametrize("threads", [1, 3, 16])
 def test_threads_do_not_change_the_preview(threads):
     image = from_array(np.random.default_rng(0).normal(size=(333, 217)))

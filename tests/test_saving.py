@@ -61,7 +61,7 @@ def open_again(path, plane=0, ext=None):
 
 
 def mask_of(document):
-    return mask.final_mask(document.detection.confidence, document.mask, document.edits.array)
+    return mask.final_mask(document.detection.confidence, document.mask, document.edits.plane)
 
 
 def same_bits(one, other):
@@ -82,8 +82,8 @@ def test_saving_and_opening_again_changes_nothing(path, settings, edits):
     assert same_bits(document.detection.confidence, confidence)
     assert document.mask.limit == settings.limit
     assert replace(document.mask, threshold=0.5) == replace(settings, threshold=0.5)
-    assert (document.edits.array is None) == (edits is None)
-    assert edits is None or same_bits(document.edits.array, edits)
+    assert document.edits.any == (edits is not None)
+    assert edits is None or same_bits(document.edits.plane[:, :], edits)
     assert same_bits(mask_of(document), shown) and (saved.mask == shown).all()
     assert not document.changed and document.has_mask
     assert {name: document.detection.provenance[name] for name in KNOWN} == KNOWN
@@ -96,7 +96,7 @@ def test_going_on_and_saving_again_keeps_where_the_confidence_came_from(path):
     document.change(threshold=0.25)
     document.edits.draw((3, 3), (3, 9), 2, EDIT_ADD)
     shown = mask_of(document)
-    saving.write(document.image, document.detection, document.mask, document.edits.array, None)
+    saving.write(document.image, document.detection, document.mask, document.edits.plane, None)
     again, saved = open_again(path)
     assert (mask_of(again) == shown).all() and again.mask.threshold == 0.25
     assert {name: saved.provenance[name] for name in KNOWN} == KNOWN
@@ -114,7 +114,7 @@ def test_a_mask_by_hand_alone(path):
     write(opening.look_into(path).image, None, MaskSettings(0.25, 2), edits, {})
     document, saved = open_again(path)
     assert document.detection.confidence is None and "model" not in saved.provenance
-    assert same_bits(document.edits.array, edits)
+    assert same_bits(document.edits.plane[:, :], edits)
     assert document.mask == MaskSettings(0.25, 2)
     assert np.argwhere(mask_of(document)).tolist() == [[4, 7], [4, 8], [5, 7], [5, 8]]
 
@@ -122,7 +122,7 @@ def test_a_mask_by_hand_alone(path):
 def test_edits_that_were_all_taken_back_leave_no_trace(path):
     write(opening.look_into(path).image, confidence_map(), MaskSettings(), np.zeros(SHAPE, "u1"))
     document, _ = open_again(path)
-    assert document.edits.array is None
+    assert not document.edits.any
 
 
 def append_foreign(path, found, probability=None, **cards):
@@ -146,7 +146,7 @@ def test_the_mask_of_another_program_is_reproduced_exactly(path, with_probabilit
         added = found & ~(probability > np.float32(0.5))
         assert document.edits.added == added.sum() > 0
     else:
-        assert document.edits.array is None
+        assert not document.edits.any
 
 
 def test_settings_in_a_header_that_cannot_be_true_still_give_the_saved_mask():
@@ -164,27 +164,24 @@ def test_settings_in_a_header_that_cannot_be_true_still_give_the_saved_mask():
 def test_restoring_does_not_write_into_what_was_read():
     found, edits = np.ones(SHAPE, bool), np.zeros(SHAPE, np.uint8)
     saved = SavedMask(found, np.zeros(SHAPE, np.float32), edits, {})
-    assert saving.restored(saved)[2].all() and not edits.any()
+    assert saving.restored(saved)[2][:, :].all() and not edits.any()
 
 
 def test_mask_and_probability_are_of_the_same_moment(path, monkeypatch):
     image = opening.look_into(path).image
     first, second = confidence_map(5, nan=False), confidence_map(6, nan=False)
-    make = mask.final_mask
     for how in ("replaced", "still filled by a model"):
         detection = Detection(Stamps(SHAPE), first.copy(), running=how != "replaced")
 
         def interrupted(*arguments, detection=detection):
-            made = make(*arguments)
             if detection.running:
                 detection.confidence[:] = second
             else:
                 detection.confidence = second
-            return made
+            return mask.FinalMask(*arguments)
 
-        monkeypatch.setattr(saving.mask, "final_mask", interrupted)
+        monkeypatch.setattr(saving, "FinalMask", interrupted)
         saving.write(image, detection, MaskSettings(), None, None)
-        monkeypatch.setattr(saving.mask, "final_mask", make)
         saved = saving.read(image)
         assert same_bits(saved.probability, first)
         assert (saved.mask == (first > 0.5)).all()

@@ -79,7 +79,7 @@ def check(buffers, document, box=None, whole=None):
 
     whole: what `by_scipy` gives, if it is known already.
     """
-    confidence, edits = document.detection.confidence, document.edits.array
+    confidence, edits = document.detection.confidence, document.edits.plane[:, :]
     y0, x0, y1, x1 = box = box or (0, 0, *document.image.shape)
     drawn = state_of(buffers, document, box)
     assert np.array_equal(drawn, mask.mask_state(confidence, document.mask, edits, box))
@@ -108,7 +108,7 @@ def test_boxes_that_cut_a_large_frame_see_beyond_their_edge(buffers, seed):
     document = document_of(np.zeros(shape, np.uint8), *random_mask(rng, shape, 0.001))
     for _ in range(3):
         document.mask = random_settings(rng)
-        whole = by_scipy(document.detection.confidence, document.mask, document.edits.array)
+        whole = by_scipy(document.detection.confidence, document.mask, document.edits.plane[:, :])
         for cy, cx in ((512, 512), (512, 1024), rng.integers(0, shape)):
             y0, x0 = max(0, cy - int(rng.integers(1, 60))), max(0, cx - int(rng.integers(1, 60)))
             y1, x1 = (min(n, edge + int(rng.integers(1, 90)))
@@ -210,7 +210,7 @@ def test_a_reduced_tile_follows_what_happens_beyond_its_edge(buffers, level):
                           pooled_judge(final, 1 << level))
     for value in (EDIT_ADD, EDIT_DELETE):
         document.edits.draw((30, side - 20), (50, side + 20), 9, value)
-        final = mask.final_mask(confidence, document.mask, document.edits.array)
+        final = mask.final_mask(confidence, document.mask, document.edits.plane[:, :])
         assert np.array_equal(masked_cells(buffers, document, level),
                               pooled_judge(final, 1 << level))
 

@@ -8,7 +8,7 @@ from drawing import Theatre, document_of, is_colour, stretched
 from glview.core import colormaps, stretch
 from glview.core.limits import LIMITS, limits
 from glview.core.sample import sample_of
-from glview.core.stretch import KINDS, SCALINGS, Stretch, contrast_bias, equalised, grey
+from glview.core.stretch import KINDS, MEAN, SCALINGS, Stretch, contrast_bias, equalised, grey
 from glview.core.view import View
 from glview.gl import textures
 from glview.gl.panes import PALETTE
@@ -148,7 +148,7 @@ def check_colours(theatre, document):
     picture = theatre.show(document, document.image.shape, overlay=BARE)["image"][::-1]
     values = document.image.read32(0, height, 0, document.image.shape[1])
     level = 255.0 * contrast_bias(
-        grey(values, settings.kind, *document.limits, document.table), settings.contrast,
+        grey(values, settings.kind, *document.limits, document.table_at(MEAN, 0)), settings.contrast,
         settings.bias).astype(np.float64)
     colours = colormaps.table(settings.colormap, settings.invert)[:, :3]
     near = np.abs(level - np.floor(level) - 0.5) < 1e-4 * max(1.0, settings.contrast)

@@ -9,7 +9,8 @@ import torch
 from glview.core.cancel import Cancelled
 from glview.core.image import from_array
 from glview.models import MODELS, ModelError, init_model, seamless
-from glview.models.tiling import Watch, boxes
+from glview.models.frame import Frame, probes, sky
+from glview.models.tiling import Pending, Watch, grid
 
 # Made by cosmic-conn 0.6.1 and deepCR 0.3.1 on a simulated frame; confidences rounded to 2**-22.
 FIXTURE = Path(__file__).parent / "data" / "models_165x150.npz"
@@ -213,7 +214,8 @@ def test_a_wrong_out_is_refused(deepcr, out):
 @pytest.mark.parametrize("name", ["ground_imaging", "ACS-WFC"])
 def test_progress_rises_to_one_and_the_tiles_near_the_centre_come_first(known, name):
     said, tiles = [], []
-    watch = Watch(said.append, None, lambda *box: tiles.append(box[:4]), (150.0, 20.0))
+    watch = Watch(said.append, None, lambda *box: tiles.append(box[:4]),
+                  lambda: (150.0, 20.0))
     result = init_model(name, "cpu", tile=32).detect(known["image"], watch)
     assert said[-1] == 1.0 and said == sorted(said) and 0.0 <= said[0] < 0.1
     assert tiles[0] == (128, 0, 160, 32) and len(tiles) == 30
@@ -291,7 +293,89 @@ def test_statistics_short_of_memory_take_fewer_samples(known, monkeypatch):
     assert sizes == [2, 1]
 
 
-def test_boxes_cover_and_sort():
-    found = boxes((70, 100), 40, (69.0, 50.0))
-    assert found[0] == (40, 40, 70, 80)
-    assert sum((y1 - y0) * (x1 - x0) for y0, x0, y1, x1 in found) == 7000
+@pytest.mark.parametrize("shape", [(70, 100), (1, 333), (97, 40), (5, 5)])
+def test_what_is_pending_is_taken_once_and_nearest_first(shape):
+    rng = np.random.default_rng(1)
+    gaze, seen = [(shape[0], shape[1] / 2)], np.zeros(shape, int)
+    pending = Pending(shape, 16, lambda: gaze[0])
+    rest = {tuple(box) for box in grid(shape, 16).tolist()}
+    assert len(pending) == len(rest) and pending.area == shape[0] * shape[1]
+
+    def far(box):
+        return np.hypot((box[0] + box[2]) / 2 - gaze[0][0], (box[1] + box[3]) / 2 - gaze[0][1])
+
+    while pending:
+        y0, x0, y1, x1 = box = pending.take()
+        assert far(box) == min(map(far, rest))
+        rest.remove(box)
+        seen[y0:y1, x0:x1] += 1
+        assert pending.area == (seen == 0).sum()
+        if rng.random() < 0.3:
+            gaze[0] = tuple(rng.uniform(-20, shape))
+    assert (seen == 1).all() and not rest
+
+
+def test_without_a_gaze_the_boxes_come_row_by_row_without_the_known_ones():
+    pending = Pending((70, 100), 40, known=[[40, 0, 70, 40], (0, 0, 1, 1)])
+    taken = [pending.take() for _ in range(len(pending))]
+    assert taken == [(0, 0, 40, 40), (0, 40, 40, 80), (0, 80, 40, 100), (40, 40, 70, 80),
+                     (40, 80, 70, 100)]
+
+
+def test_all_that_is_pending_can_be_cut():
+    pending, seen = Pending((70, 100), 40, lambda: (69.0, 50.0)), np.zeros((70, 100), int)
+    done, back = pending.take(), pending.take()
+    assert done == (40, 40, 70, 80)
+    pending.cut(back, 16)
+    assert pending.size == 16
+    first = pending.take()
+    assert max(np.subtract(first[2:], first[:2])) <= 16
+    y0, x0, y1, x1 = back
+    assert y0 <= first[0] < first[2] <= y1 and x0 <= first[1] < first[3] <= x1
+    for y0, x0, y1, x1 in [done, first, *(pending.take() for _ in range(len(pending)))]:
+        seen[y0:y1, x0:x1] += 1
+    assert (seen == 1).all()
+
+
+def test_a_stream_hands_out_what_a_whole_result_holds(known, deepcr):
+    image, found, deepcr.tile = known["image"], {}, 48
+    watch = Watch(on_tile=lambda *tile: found.update({tile[:4]: tile[4]}))
+    result = deepcr.stream(image, watch)
+    whole = deepcr.detect_cr(image)
+    assert result.confidence is None and len(found) == 16
+    for (y0, x0, y1, x1), values in found.items():
+        assert np.array_equal(values, whole[y0:y1, x0:x1])
+    boxes, found = list(found), {}
+    watch = Watch(on_tile=lambda *tile: found.update({tile[:4]: tile[4]}))
+    deepcr.stream(image, watch, known=boxes[:5])
+    assert list(found) == boxes[5:]
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [(3, 5), (4096, 4096), (4096, 4097), (40_000, 25_000), (100_000, 100_000), (1, 1_000_000_000),
+     (300_000_000, 1), (7, 90_000_000)],
+)
+def test_the_level_is_told_by_few_pixels_from_everywhere(shape):
+    boxes = np.array(probes(shape))
+    sides = boxes[:, 2:] - boxes[:, :2]
+    assert (boxes[:, :2] >= 0).all() and (sides > 0).all() and (boxes[:, 2:] <= shape).all()
+    area, total = int(sides.prod(axis=1).sum()), shape[0] * shape[1]
+    assert area == total if total <= 1 << 24 else 3e6 < area < 4.3e6
+    assert len(set(map(tuple, boxes.tolist()))) == len(boxes) <= 4096
+    assert sides.prod(axis=1).max() <= 1 << 20
+    if total > 1 << 24:
+        for axis in (0, 1):
+            middles = boxes[:, axis : axis + 3 : 2].mean(1)
+            thirds = set((3 * middles // shape[axis]).astype(int))
+            assert thirds == {0, 1, 2} or sides[0, axis] == shape[axis]
+
+
+def test_the_level_of_a_large_frame_is_near_its_median():
+    def read32(y0, y1, x0, x1):
+        y, x = np.mgrid[y0:y1, x0:x1]
+        values = 100 + 5e-4 * y + 1e-3 * x + 10 * np.sin(7.0 * x * y)
+        return np.where((x // 9000 + y // 9000) % 5 == 0, np.nan, values).astype(np.float32)
+
+    level = sky(Frame((90_000, 70_000), read32))
+    assert level == pytest.approx(100 + 22.5 + 35, rel=0.02)

@@ -17,9 +17,8 @@ def new_document(shape=(40, 50)):
 
 def places(document):
     """{(y, x): code} of all edited pixels."""
-    plane = document.edits.array
-    return {} if plane is None else {(int(y), int(x)): int(plane[y, x])
-                                     for y, x in np.argwhere(plane)}
+    plane = document.edits.plane[:, :]
+    return {(int(y), int(x)): int(plane[y, x]) for y, x in np.argwhere(plane)}
 
 
 def test_tools_have_names_and_keys_of_their_own():

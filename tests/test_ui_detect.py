@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
+from detections import DONE, READY, SHIPPED, Child, stand_ins, tile
 from drawing import OVERLAY
 from robot import Robot
 
@@ -18,38 +19,13 @@ from glview.library import mask_of
 from glview.models import remote
 from glview.models.registry import ModelError
 
-SHIPPED = "ACS-WFC"
 DEMO = Path(glview.__file__).parent / "data" / "demo.fits.gz"
 SHAPE = (60, 80)
 
 
-class Child:
-    """Stands in for `remote.Detection`; says what the test puts into `events`."""
-
-    def __init__(self, image, name, request, wake):
-        self.image, self.name, self.request = image, name, request
-        self.confidence = np.zeros(image.shape, np.float32)
-        self.events, self.closed = [], 0
-
-    def poll(self):
-        events, self.events = self.events, []
-        return events
-
-    def close(self):
-        self.closed += 1
-
-
 @pytest.fixture
 def children(monkeypatch):
-    """The stand-ins made so far."""
-    made = []
-
-    def make(*arguments):
-        made.append(Child(*arguments))
-        return made[-1]
-
-    monkeypatch.setattr(remote, "Detection", make)
-    return made
+    return stand_ins(monkeypatch)
 
 
 def noise(seed=0, shape=SHAPE):
@@ -63,9 +39,7 @@ def robot(children):
         yield made
 
 
-READY = {"ready": SHIPPED, "sha256": "abc", "threshold": 0.5, "notes": ["expects electrons"],
-         "provenance": {"model": SHIPPED, "weights_sha256": "abc"}}
-DONE = {"done": True, "notes": [], "seconds": 1.5}
+EVERYWHERE = {"tile": [0, 0, *SHAPE], "values": np.ones(SHAPE, np.float32)}
 
 
 def white(robot, y, x):
@@ -80,12 +54,12 @@ def test_results_appear_as_they_come(robot, children):
     assert robot.document.detection.running and "Cancel" in robot.in_sight()
     child.events = [{"loading": SHIPPED}, READY]
     robot.frame()
-    child.confidence[10, 20] = child.confidence[40, 50] = 0.9
-    child.events = [{"tile": [0, 0, 30, 80]}, {"progress": 0.5}]
+    child.events = [tile(0, 0, 30, 80, [(10, 20)]), {"progress": 0.5}]
     robot.frame(2)
     assert white(robot, 10, 20)
     assert robot.document.detection.covered == 0.5
-    child.events = [{"tile": [30, 0, 60, 80]}, {"progress": 1.0}, DONE]
+    assert not white(robot, 40, 50)
+    child.events = [tile(30, 0, 60, 80, [(40, 50)]), {"progress": 1.0}, DONE]
     robot.settle()
     assert white(robot, 40, 50)
     assert not robot.document.detection.running and "Detect" in robot.in_sight()
@@ -116,8 +90,7 @@ def test_cancel_restores_what_was_there(robot, children, how):
     child = children[0]
     child.events = [READY]
     robot.frame()
-    child.confidence[:] = 1.0
-    child.events = [{"tile": [0, 0, 60, 80]}, {"progress": 0.7}]
+    child.events = [EVERYWHERE, {"progress": 0.7}]
     robot.frame(2)
     assert white(robot, 50, 60)
     robot.click("Cancel") if how == "button" else robot.key("Escape")
@@ -133,7 +106,7 @@ def test_cancel_restores_what_was_there(robot, children, how):
 
 def test_a_failure_restores_and_says_why(robot, children):
     robot.key("D")
-    children[0].events = [READY, {"tile": [0, 0, 60, 80]}, {"error": "out of memory; close some"}]
+    children[0].events = [READY, EVERYWHERE, {"error": "out of memory; close some"}]
     robot.frame(3)
     assert robot.workspace.notices == ["Detection failed: out of memory; close some"]
     assert robot.document.detection.confidence is None and not robot.document.changed
@@ -160,8 +133,7 @@ def test_edits_made_while_a_detection_runs_stay(robot, children):
     robot.click(robot.of_pixel(20, 30))
     robot.key("E")
     robot.click(robot.of_pixel(40, 50))
-    children[0].confidence[40, 50] = 0.99
-    children[0].events = [{"tile": [0, 0, 60, 80]}, DONE]
+    children[0].events = [tile(0, 0, 60, 80, [(40, 50)], 0.99), DONE]
     robot.settle()
     assert np.argwhere(mask_of(robot.document)).tolist() == [[20, 30]]
 
@@ -195,8 +167,7 @@ def test_the_file_can_be_changed_while_a_detection_runs(tmp_path, children):
         assert second is not first
         robot.key("D")
         assert len(children) == 1
-        children[0].confidence[5, 6] = 0.9
-        children[0].events = [{"tile": [0, 0, 60, 80]}, DONE]
+        children[0].events = [tile(0, 0, 60, 80, [(5, 6)]), DONE]
         robot.settle()
         assert not second.has_mask and first.detection.confidence[5, 6] == np.float32(0.9)
         robot.key("Shift+Tab")
@@ -274,7 +245,7 @@ def frame_times(robot, count):
 def test_a_child_that_is_killed_is_told_and_can_be_started_again():
     with Robot(noise(), model=SHIPPED) as robot:
         robot.key("D")
-        inner = robot.desk.detector._remote
+        inner = robot.desk.detector._run.remote
         robot.until(lambda: inner._process is not None)
         os.kill(inner._process.pid, signal.SIGKILL)
         robot.until(lambda: not robot.document.detection.running)
@@ -284,7 +255,7 @@ def test_a_child_that_is_killed_is_told_and_can_be_started_again():
         assert robot.document.detection.confidence is None
         robot.key("D")
         assert robot.document.detection.running
-        again = robot.desk.detector._remote
+        again = robot.desk.detector._run.remote
         robot.until(lambda: again._process is not None)
         process = again._process
         robot.key("Escape")
@@ -306,4 +277,4 @@ def test_the_stand_in_is_called_like_the_real_one():
     assert list(inspect.signature(Child).parameters) == list(
         inspect.signature(remote.Detection).parameters)
     with_real = {name for name in vars(remote.Detection) if not name.startswith("_")}
-    assert {"poll", "close"} <= with_real & set(vars(Child))
+    assert {"poll", "close", "look"} <= with_real & set(vars(Child))

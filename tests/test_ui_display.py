@@ -42,7 +42,7 @@ def colours(robot):
 def due(robot, settings):
     """RGB that the row must have under `settings` and the document's limits."""
     document, values = robot.document, ramp()[20, COLUMNS]
-    grey = stretch.grey(values, settings.kind, *document.limits, document.table)
+    grey = stretch.grey(values, settings.kind, *document.limits, document.table_at(stretch.MEAN, 0))
     grey = stretch.contrast_bias(grey, settings.contrast, settings.bias)
     table = colormaps.table(settings.colormap, settings.invert)[:, :3].astype(int)
     return table[np.clip(np.floor(grey * 255 + 0.5).astype(int), 0, 255)]

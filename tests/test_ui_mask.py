@@ -164,7 +164,7 @@ def test_the_pencil_adds_in_green_in_the_frame_of_the_event(robot):
     assert seen[:4] == [2, 3, 4, 5]
     added = np.zeros(SHAPE, bool)
     added[20, 30:39] = True
-    assert (robot.document.edits.array == np.where(added, EDIT_ADD, EDIT_NONE)).all()
+    assert (robot.document.edits.plane[:, :] == np.where(added, EDIT_ADD, EDIT_NONE)).all()
     assert (final(robot) == ((confidences() > 0.5) | added)).all()
     robot.move("image", 0.1, 0.1)
     is_drawn(robot, 20, 34, GREEN, GREEN)
@@ -208,7 +208,7 @@ def test_the_brush_grows_and_shrinks(robot):
     paint(robot, (15, 30), (15, 30))
     y, x = np.mgrid[:SHAPE[0], :SHAPE[1]]
     round_one = (y - 15) ** 2 + (x - 30) ** 2 <= 2.5**2
-    assert ((robot.document.edits.array == EDIT_ADD) == round_one).all()
+    assert ((robot.document.edits.plane[:, :] == EDIT_ADD) == round_one).all()
     robot.key("[", times=9)
     assert robot.workspace.brush == 1
 
@@ -219,11 +219,13 @@ def test_shift_draws_a_straight_line_and_alt_the_inverse(robot):
     robot.hold("Shift")
     robot.click(robot.of_pixel(15, 50))
     robot.hold("Shift", False)
-    assert (robot.document.edits.array[15] == EDIT_ADD).nonzero()[0].tolist() == [*range(30, 51)]
+    row = robot.document.edits.plane[15:16, :]
+    assert np.flatnonzero(row == EDIT_ADD).tolist() == [*range(30, 51)]
     robot.hold("Alt")
     paint(robot, (15, 40), (15, 44))
     robot.hold("Alt", False)
-    assert (robot.document.edits.array[15] == EDIT_DELETE).nonzero()[0].tolist() == [*range(40, 45)]
+    row = robot.document.edits.plane[15:16, :]
+    assert np.flatnonzero(row == EDIT_DELETE).tolist() == [*range(40, 45)]
     assert len(robot.document.history.done) == 3
 
 
@@ -234,7 +236,7 @@ def test_space_pans_while_a_pencil_is_chosen(robot):
     robot.drag(start, (start[0] + 40, start[1] + 24))
     robot.hold("Space", False)
     assert (robot.view.y, robot.view.x) == (33.0, 35.0)
-    assert robot.document.edits.array is None and robot.workspace.tool == "add"
+    assert not robot.document.edits.any and robot.workspace.tool == "add"
     paint(robot, (25, 30), (25, 33))
     assert robot.document.edits.added == 4
 
@@ -263,7 +265,7 @@ def test_keys_do_not_press_the_button_that_was_clicked_last(robot, name):
         robot.key("Enter")
     assert (robot.document.stretch, robot.workspace.overlay) == state
     assert robot.view.x == pytest.approx(view.x - 4) and robot.workspace.tool == "add"
-    assert robot.desk.detector.running is None and robot.document.edits.array is None
+    assert robot.desk.detector.running is None and not robot.document.edits.any
 
 
 def test_painting_goes_on_outside_the_image_and_the_pane(robot):
@@ -272,11 +274,11 @@ def test_painting_goes_on_outside_the_image_and_the_pane(robot):
     left, bottom = robot.of_pixel(3, 3), robot.of_pixel(-8, -3)
     robot.drag(left, bottom, steps=6)
     robot.drag(robot.of_pixel(2, 6), (5, 2), steps=3)
-    added = robot.document.edits.array == EDIT_ADD
+    added = robot.document.edits.plane[:, :] == EDIT_ADD
     assert added[3, 3] and added[0].any() and added[2, 6]
     assert len(robot.document.history.done) == 2
     robot.key("Ctrl+Z", times=2)
-    assert not (robot.document.edits.array).any() and robot.document.edits.added == 0
+    assert not robot.document.edits.any and robot.document.edits.added == 0
     assert not robot.workspace.notices
 
 
@@ -328,7 +330,7 @@ def test_escape_drops_the_tool(robot):
     robot.key("Escape")
     assert robot.workspace.tool == "hand"
     paint(robot, (30, 40), (30, 45))
-    assert robot.document.edits.array is None
+    assert not robot.document.edits.any
 
 
 def test_a_hand_mask_needs_no_model():
@@ -353,7 +355,7 @@ def test_what_is_painted_is_what_is_under_the_mouse(y_up):
         robot.settle()
         for number, pane in enumerate(("image", "mask")):
             robot.click(robot.of_pixel(30 + 3 * number, 28, pane))
-        assert np.argwhere(document.edits.array).tolist() == [[30, 28], [33, 28]]
+        assert np.argwhere(document.edits.plane[:, :]).tolist() == [[30, 28], [33, 28]]
         robot.move("image", 0.1, 0.1)
         is_drawn(robot, 30, 28, GREEN, GREEN)
         is_drawn(robot, 33, 28, GREEN, GREEN)

@@ -8,7 +8,7 @@ import pytest
 from glview import opening
 from glview.core.image import from_array
 from glview.core.mask import EDIT_ADD, MaskSettings
-from glview.core.stretch import Stretch
+from glview.core.stretch import MEAN, Stretch
 from glview.workspace import Document, Entry, Workspace
 
 
@@ -40,10 +40,10 @@ def test_limits_follow_the_stretch_and_the_sample():
 def test_the_table_of_equalization_follows_the_limits():
     document = new_document()
     document.stretch = Stretch("histogram", "minmax")
-    first = document.table
-    assert first[0] == 0 and first[-1] == 1 and document.table is first
+    first = document.table_at(MEAN, 0)
+    assert first[0] == 0 and first[-1] == 1 and document.table_at(MEAN, 0) is first
     document.stretch = Stretch("histogram", "user", 0.0, 20.0)
-    assert document.table is not first and document.table[-1] == 1
+    assert document.table_at(MEAN, 0) is not first and document.table_at(MEAN, 0)[-1] == 1
 
 
 def test_there_is_a_mask_once_there_is_a_confidence_or_an_edit():

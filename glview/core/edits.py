@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from glview.core.mask import EDIT_ADD, EDIT_DELETE
-from glview.core.tiles import SIZE, Stamps
+from glview.core.mask import EDIT_ADD, EDIT_DELETE, EDIT_NONE
+from glview.core.plane import Plane
+from glview.core.tiles import Stamps
 
 PIECE = 256  # steps of a line that share a patch: the box round a long diagonal is mostly empty
 
@@ -40,19 +41,25 @@ def line(start, end):
 
 
 class Edits:
-    """The plane: (H, W) uint8, EDIT_NONE, EDIT_ADD or EDIT_DELETE; no memory until the first edit.
+    """The user's corrections of one picture.
 
-    array: the plane or None.  stamps: which tiles changed when.  revision: grows with each change.
-    added, deleted: how many pixels hold those codes.
+    plane: Plane of uint8, EDIT_NONE, EDIT_ADD or EDIT_DELETE.  stamps: which tiles changed when.
+    revision: grows with each change.  added, deleted: how many pixels hold those codes.
     """
 
     def __init__(self, shape, array=None):
-        self.shape, self.array = shape, array
+        """array: (H, W) uint8 edits to begin with, or a Plane of them, which becomes this one's."""
+        self.shape = tuple(shape)
+        self.plane = Plane(shape, np.uint8) if array is None else as_plane(array)
         self.stamps = Stamps(shape)
-        self.added = self.deleted = 0
+        self.added, self.deleted = counted(self.plane)
         if array is not None:
-            self.added, self.deleted = _counts(array)
             self.stamps.touch((0, 0, *shape))
+
+    @property
+    def any(self):
+        """True if any pixel is edited."""
+        return self.added + self.deleted > 0
 
     @property
     def revision(self):
@@ -71,25 +78,17 @@ class Edits:
 
     def cleared(self):
         """The patches that take back every edit, already applied."""
-        if self.array is None:
-            return []
-        made = []
-        for y in range(0, self.shape[0], SIZE):
-            for x in range(0, self.shape[1], SIZE):
-                box = self.array[y : y + SIZE, x : x + SIZE]
-                if box.any():
-                    made.append(self._change(y, x, np.ones(box.shape, bool), 0))
-        return made
+        return [self._change(y, x, np.ones(held.shape, bool), EDIT_NONE)
+                for (y, x), held in list(self.plane.held())]
 
     def put(self, y, x, values):
         """Write a box of edit codes (a patch's `before` or `after`)."""
-        self._own()
         height, width = values.shape
-        held = self.array[y : y + height, x : x + width]
-        (lost_added, lost_deleted), (added, deleted) = _counts(held), _counts(values)
+        (added, deleted) = _counts(values)
+        lost_added, lost_deleted = _counts(self.plane[y : y + height, x : x + width])
         self.added += added - lost_added
         self.deleted += deleted - lost_deleted
-        held[:] = values
+        self.plane.put(y, x, values)
         self.stamps.touch((y, x, y + height, x + width))
 
     def _dab(self, corners, shape, value):
@@ -102,17 +101,23 @@ class Edits:
         return self._change(int(low[0]), int(low[1]), drawn, value)
 
     def _change(self, y, x, drawn, value):
-        self._own()
-        before = self.array[y : y + drawn.shape[0], x : x + drawn.shape[1]].copy()
+        before = self.plane[y : y + drawn.shape[0], x : x + drawn.shape[1]]
         after = np.where(drawn, np.uint8(value), before)
         if np.array_equal(before, after):
             return None
         self.put(y, x, after)
         return Patch(y, x, before, after)
 
-    def _own(self):
-        if self.array is None:
-            self.array = np.zeros(self.shape, np.uint8)
+
+def as_plane(edits):
+    """A Plane of the (H, W) uint8 edits; one that is a Plane already is itself."""
+    return edits if isinstance(edits, Plane) else Plane.from_array(edits)
+
+
+def counted(plane):
+    """(added, deleted): how many pixels of a Plane of edits hold those codes."""
+    counts = [_counts(values) for values in plane.values()]
+    return tuple(map(sum, zip(*counts, strict=True))) if counts else (0, 0)
 
 
 def _counts(codes):

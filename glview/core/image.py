@@ -8,6 +8,18 @@ import numpy as np
 
 
 @dataclass(frozen=True)
+class Fault:
+    """A part of an image that cannot be read or decoded: NaN is shown there.
+
+    plane: of the cube.  box: (y0, x0, y1, x1), pixels.  why: a sentence for the user.
+    """
+
+    plane: int
+    box: tuple[int, int, int, int]
+    why: str
+
+
+@dataclass(frozen=True)
 class Image:
     """One two-dimensional picture, perhaps one plane of a cube.
 
@@ -22,6 +34,12 @@ class Image:
     planes: number of planes in a cube, else 1.
     y_up: True where row 0 is the bottom row on screen, as FITS wants.
     notes: sentences the user should see: "file is truncated: 61 % of the rows are here".
+    fill: fill(plane, y0, y1, x0, x1, out) puts the box into `out`, C-contiguous (y1 - y0, x1 - x0)
+        float32: what `read` gives, converted; NaN, and one Fault, where a pixel cannot be had; may
+        be called from several threads at once.  None where `read` is all there is.  It may load
+        numba, which `read` does not: the first picture is made by `read`.
+    faults: filled by readers, from any thread; it only grows.
+    stamp: (inode, size, time in ns) of the file just before it was opened, or None.
     """
 
     name: str
@@ -35,6 +53,9 @@ class Image:
     plane: int = 0
     y_up: bool = True
     notes: tuple[str, ...] = ()
+    fill: Callable[[int, int, int, int, int, np.ndarray], None] | None = None
+    faults: list[Fault] = field(default_factory=list)
+    stamp: tuple[int, int, int] | None = None
 
     def __getitem__(self, key):
         """`image[y0:y1, x0:x1]`: exact values; slices with step 1, clipped as numpy does."""
@@ -45,14 +66,23 @@ class Image:
             raise IndexError("an Image is sliced with step 1; slice the result instead")
         return self.read(self.plane, y0, max(y0, y1), x0, max(x0, x1))
 
-    def read32(self, y0, y1, x0, x1):
+    def read32(self, y0, y1, x0, x1, out=None):
         """The box as (y1 - y0, x1 - x0) float32, native byte order, C-contiguous; NaN kept.
 
-        Values beyond float32's range become infinite.
+        out: such an array to put it into, which is then returned; None makes a new one.
+        Values beyond float32's range become infinite.  Raises what the image's reader raises; a
+        damaged part of a file that is otherwise sound is NaN and a Fault, if there is a `fill`.
         """
+        if self.fill is not None:
+            out = np.empty((y1 - y0, x1 - x0), np.float32) if out is None else out
+            self.fill(self.plane, y0, y1, x0, x1, out)
+            return out
         box = self.read(self.plane, y0, y1, x0, x1)
         with np.errstate(over="ignore", invalid="ignore"):  # a signalling NaN is "invalid"
-            return np.ascontiguousarray(box, np.float32)
+            if out is None:
+                return np.ascontiguousarray(box, np.float32)
+            np.copyto(out, box, casting="unsafe")
+            return out
 
 
 def from_array(array, name="array", y_up=True):

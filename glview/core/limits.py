@@ -162,6 +162,15 @@ def sigma_clip(sorted_values, sigma=3.0, iterations=5):
     return kept
 
 
+def background_noise(sample):
+    """Standard deviation of what is left of a Sample's values by `sigma_clip`, image units.
+
+    0.0 where that is not known: there are fewer than two values.
+    """
+    kept = sigma_clip(sample.values)
+    return float(np.std(kept, dtype=np.float64)) if len(kept) > 1 else 0.0
+
+
 def _thinned(sorted_values, most):
     """At most `most` of the sorted values, evenly spaced in rank, both ends among them."""
     n = len(sorted_values)

@@ -10,12 +10,22 @@ Arrays are (height, width), pixels (y, x), boxes half-open (y0, x0, y1, x1).
 """
 
 import math
-import os
 from dataclasses import dataclass
 
 import numpy as np
 
-from glview.core.cancel import Cancelled
+from glview.core import blocks
+from glview.core.blocks import (
+    clipped,
+    confidence_rows,
+    empty,
+    grain,
+    holds,
+    mask_block,
+    over_stripes,
+    stripes,
+)
+from glview.core.plane import Plane
 
 NONE, MODEL, DILATED, ADDED, DELETED = 0, 1, 2, 3, 4
 """Why a mask bit is (not) set; the bit is 1 for MODEL, DILATED and ADDED."""
@@ -25,9 +35,10 @@ EDIT_NONE, EDIT_ADD, EDIT_DELETE = 0, 1, 2
 
 SHAPES = ("square", "disk", "diamond")
 MAX_DILATION = 16
+WORD = 64  # pixels packed into one word by the kernels
 
-STRIPE_PIXELS = 1 << 21
-"""Pixels a thread takes at a time: enough to hide the call, few enough to share out and cancel."""
+STATES = np.array([NONE, MODEL, DILATED, ADDED, DELETED], np.uint8)
+MASKED = np.array([0, 1, 1, 1, 0], np.uint8)
 
 
 @dataclass(frozen=True)
@@ -84,8 +95,10 @@ def mask_state(confidence, settings, edits=None, box=None):
     """Why each pixel of a box is masked or not.
 
     confidence: (H, W) real numbers in [0, 1] (float32 is used as it is, others are rounded to it),
-        NaN is never masked; or None before any detection, then only the edits count.
-    settings: MaskSettings. edits: (H, W) uint8 of EDIT_NONE, EDIT_ADD, EDIT_DELETE, or None.
+        NaN is never masked; or a Plane of float32; or None before any detection, then only the
+        edits count.
+    settings: MaskSettings. edits: (H, W) uint8 of EDIT_NONE, EDIT_ADD, EDIT_DELETE, as an array or
+        a Plane, or None.
     box: (y0, x0, y1, x1) inside the frame, or None for all of it. What lies outside the box but
         within the dilation's reach counts.
     Returns (y1 - y0, x1 - x0) uint8 of NONE, MODEL, DILATED, ADDED or DELETED; an edited pixel is
@@ -93,9 +106,7 @@ def mask_state(confidence, settings, edits=None, box=None):
     Raises ValueError if the arrays do not fit each other or the box is not in the frame.
     """
     confidence, edits, shape = checked(confidence, edits)
-    box = checked_box(box, shape)
-    codes = np.array([NONE, MODEL, DILATED, ADDED, DELETED], np.uint8)
-    return _filled(confidence, settings, edits, box, codes)
+    return _filled(confidence, settings, edits, checked_box(box, shape), STATES)
 
 
 def final_mask(confidence, settings, edits=None):
@@ -104,8 +115,7 @@ def final_mask(confidence, settings, edits=None):
     Arguments and errors as for `mask_state`; True is its MODEL, DILATED and ADDED.
     """
     confidence, edits, shape = checked(confidence, edits)
-    codes = np.array([0, 1, 1, 1, 0], np.uint8)
-    return _filled(confidence, settings, edits, checked_box(None, shape), codes).view(bool)
+    return _filled(confidence, settings, edits, checked_box(None, shape), MASKED).view(bool)
 
 
 def pooled(confidence, settings, edits, box, factor):
@@ -120,43 +130,87 @@ def pooled(confidence, settings, edits, box, factor):
     cells start at the box's corner and the last ones may be cut.
     Returns (ceil(h / factor), ceil(w / factor)) float32 without NaN. Raises ValueError likewise.
     """
-    from glview.core import poolkernels
-
     confidence, edits, shape = checked(confidence, edits)
     box = checked_box(box, shape)
     if not isinstance(factor, int | np.integer) or factor < 1:
         raise ValueError(f"pooling factor is {factor!r}: give a whole number from 1")
     y0, x0, y1, x1 = box
     out = np.empty((-(-(y1 - y0) // factor), -(-(x1 - x0) // factor)), np.float32)
-    if out.size:
-        plain = confidence is not None and confidence.flags.c_contiguous
-        plain = plain and confidence.dtype == np.float32
-        left, right = (0, shape[1]) if plain else clipped(x0, x1, settings.dilation, shape[1])
-        rows, lead, _ = mask_block(confidence, None, (y0, left, y1, right), settings.dilation)
-        place = (lead, x0 - left, y1 - y0, x1 - x0)
-        widths = np.array(settings.widths, np.int64)
-        poolkernels.pool(rows, place, edits_of(edits, box), widths, factor, out)
+    cells = max(1, blocks.STRIPE_PIXELS // (factor * max(1, x1 - x0)))
+    for first in range(0, len(out) if out.size else 0, cells):
+        top = y0 + first * factor
+        part = (top, x0, min(top + cells * factor, y1), x1)
+        _pool(confidence, settings, edits, part, factor, out[first : first + cells])
     return out
 
 
-def _filled(confidence, settings, edits, box, codes):
-    """(h, w) uint8 of codes[state] for a box, by stripes of rows."""
+def _pool(confidence, settings, edits, box, factor, out):
+    """Fill `out` with the cells of one stripe."""
+    from glview.core import poolkernels
+
+    y0, x0, y1, x1 = box
+    left, right = x0, x1
+    rows, lead = np.empty((0, x1 - x0), np.float32), 0
+    if confidence is not None:
+        plain = isinstance(confidence, np.ndarray) and confidence.flags.c_contiguous
+        width = confidence.shape[1]
+        whole = plain and confidence.dtype == np.float32  # nothing is copied, so take whole rows
+        left, right = (0, width) if whole else clipped(x0, x1, settings.dilation, width)
+        rows, lead = confidence_rows(confidence, (y0, left, y1, right), settings.dilation)
+    hand = np.empty((0, x1 - x0), np.uint8)
+    if edits is not None and holds(edits, box):
+        hand = np.ascontiguousarray(edits[y0:y1, x0:x1])
+    place = (lead, x0 - left, y1 - y0, x1 - x0)
+    poolkernels.pool(rows, place, hand, np.array(settings.widths, np.int64), factor, out)
+
+
+class FinalMask:
+    """The final mask of a frame, made row by row where it is asked for.
+
+    confidence, settings, edits: as for `mask_state`, with its errors. shape: (height, width);
+    dtype: bool.
+    """
+
+    dtype, ndim = np.dtype(bool), 2
+
+    def __init__(self, confidence, settings, edits=None):
+        self.confidence, self.edits, self.shape = checked(confidence, edits)
+        self.settings = settings
+
+    def __getitem__(self, key):
+        """`mask[y0:y1, x0:x1]`: a bool array, clipped as numpy does; IndexError for a step."""
+        rows, columns = (range(side)[one] for side, one in zip(self.shape, key, strict=True))
+        if rows.step != 1 or columns.step != 1:
+            raise IndexError("a FinalMask is sliced with step 1; slice the result instead")
+        box = (rows.start, columns.start, max(rows.start, rows.stop),
+               max(columns.start, columns.stop))
+        return _filled(self.confidence, self.settings, self.edits, box, MASKED).view(bool)
+
+    def any(self, box):
+        """False if certainly no pixel of a box is masked, as `Plane.any`."""
+        return not empty(self.confidence, self.edits, box, self.settings.dilation)
+
+
+def _filled(confidence, settings, edits, box, names):
+    """(h, w) uint8 of names[state] for a box, by stripes of rows; names[NONE] is 0."""
     from glview.core import maskkernels
 
     y0, x0, y1, x1 = box
     reach = settings.dilation
     width = (edits if confidence is None else confidence).shape[1]
     left, right = clipped(x0, x1, reach, width)
+    left -= left % WORD
     out = np.zeros((y1 - y0, right - left), np.uint8)
 
     def fill(rows):
         part = (rows[0], left, rows[1], right)
-        block = mask_block(confidence, edits, part, reach)
-        target = out[rows[0] - y0 : rows[1] - y0]
-        maskkernels.mask_codes(block, mask_element(settings), codes, target)
+        if not empty(confidence, edits, part, reach):
+            block = mask_block(confidence, edits, part, settings)
+            target = out[rows[0] - y0 : rows[1] - y0]
+            maskkernels.mask_codes(block, mask_element(settings), names, target)
 
-    if out.size:
-        over_stripes(fill, stripes((y0, y1), right - left, reach))
+    if y0 < y1 and x0 < x1:
+        over_stripes(fill, stripes((y0, y1), right - left, reach, grain(confidence, edits)))
     return np.ascontiguousarray(out[:, x0 - left : x1 - left])
 
 
@@ -165,45 +219,17 @@ def mask_element(settings):
     return settings.limit, np.array(settings.widths, np.int64)
 
 
-def mask_block(confidence, edits, box, reach):
-    """(confidence, lead, edits) of a box for the kernels; copies only what has another layout.
-
-    The confidence has `reach` more rows on either side, where the frame has them, and `lead` is the
-    row of it where the box begins; no confidence is (0, w), no edits are (0, w).
-    """
-    y0, x0, y1, x1 = box
-    if confidence is None:
-        return np.empty((0, x1 - x0), np.float32), 0, edits_of(edits, box)
-    top, bottom = clipped(y0, y1, reach, confidence.shape[0])
-    with np.errstate(over="ignore", invalid="ignore"):
-        rows = np.ascontiguousarray(confidence[top:bottom, x0:x1], np.float32)
-    return rows, y0 - top, edits_of(edits, box)
-
-
-def edits_of(edits, box):
-    """C-contiguous (h, w) uint8 edits of a box; (0, w) for none."""
-    y0, x0, y1, x1 = box
-    if edits is None:
-        return np.empty((0, x1 - x0), np.uint8)
-    return np.ascontiguousarray(edits[y0:y1, x0:x1])
-
-
-def clipped(first, last, reach, size):
-    """The half-open range first..last grown by `reach` at both ends, inside 0..size."""
-    return max(0, first - reach), min(size, last + reach)
-
-
 def checked(confidence, edits):
-    """(confidence, edits, shape) as arrays; raises ValueError if they are no mask's two planes."""
+    """(confidence, edits, shape), arrays or Planes; raises ValueError if they are no mask's two."""
     if confidence is None and edits is None:
         raise ValueError("there is no mask without a confidence map and without edits: give one")
     if confidence is not None:
-        confidence = np.asarray(confidence)
+        confidence = confidence if isinstance(confidence, Plane) else np.asarray(confidence)
         if confidence.ndim != 2 or confidence.dtype.kind not in "biuf":
             what = f"{confidence.ndim}-D {confidence.dtype}"
             raise ValueError(f"the confidence is {what}: give a (height, width) array of numbers")
     if edits is not None:
-        edits = np.asarray(edits)
+        edits = edits if isinstance(edits, Plane) else np.asarray(edits)
         if edits.ndim != 2 or edits.dtype != np.uint8:
             what = f"{edits.ndim}-D {edits.dtype}"
             raise ValueError(f"the edits are {what}: give a (height, width) array of uint8")
@@ -223,36 +249,3 @@ def checked_box(box, shape):
     if not (0 <= y0 <= y1 <= shape[0] and 0 <= x0 <= x1 <= shape[1]):
         raise ValueError(f"box {tuple(box)} is not (y0, x0, y1, x1) inside a frame of {shape}")
     return y0, x0, y1, x1
-
-
-def stripes(rows, width, reach):
-    """The row range (y0, y1) as ranges of about STRIPE_PIXELS pixels, in order.
-
-    A stripe packs its margin of `reach` rows again, so it is never thinner than many of them.
-    """
-    height = max(1, 16 * reach, STRIPE_PIXELS // max(1, width))
-    return [(y, min(y + height, rows[1])) for y in range(*rows, height)]
-
-
-def over_stripes(work, parts, cancel=None):
-    """[work(part) for part in parts], on a thread a core where there are several parts.
-
-    cancel: callable -> bool or None; asked before every part, perhaps from several threads.
-    Raises Cancelled once it says yes, and whatever `work` raises; the parts left are not begun.
-    """
-
-    def polled(part):
-        if cancel is not None and cancel():
-            raise Cancelled
-        return work(part)
-
-    threads = min(len(parts), os.cpu_count() or 1)
-    if threads <= 1:
-        return [polled(part) for part in parts]
-    from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-
-    with ThreadPoolExecutor(threads, "stripes") as pool:
-        jobs = [pool.submit(polled, part) for part in parts]
-        wait(jobs, return_when=FIRST_EXCEPTION)
-        pool.shutdown(cancel_futures=True)
-        return [job.result() for job in jobs]

@@ -4,10 +4,12 @@ A row of the mask is packed into 64-pixel words, pixel x in bit x % 64 of word x
 non-zero words of a row are listed, so that the work after the threshold follows the masked pixels,
 not the width. A ring of 2 * radius + 1 packed rows is all that dilation needs of the frame.
 
-A `block` is (confidence, lead, edits): confidence (h + margins, W) float32, its row `lead` being
-the first row of the result, rows outside it being unmasked (so a (0, W) array means none);
-edits (h, W) uint8, or (0, W) for none. An `element` is (limit, widths): the float32 threshold and
-the int64 half-widths at |dy| = 0..radius, each at most 16.
+A `block` is (confidence, bits, lead, edits). Of confidence (h + margins, W) float32 and bits
+(h + margins, words) uint64, packed rows above the threshold, one has rows and the other has none;
+row `lead` is the first row of the result, rows outside are unmasked. edits are (pointers, columns,
+codes): row y of the result has codes[pointers[y]:pointers[y + 1]] in those columns. An `element` is
+(limit, widths): the float32 threshold and the int64 half-widths at |dy| = 0..radius, each at most
+16.
 
 Kernels trust their arguments. Nothing here calls into another module: numba's cache does not see a
 change in one.
@@ -65,6 +67,43 @@ def pack_above(row, limit, words, index):
 
 
 @njit(cache=True, nogil=True)
+def list_words(row, words, index):
+    """Copy the non-zero words of a packed row and list their places; returns how many."""
+    count = 0
+    for j in range(row.size):
+        if row[j]:
+            words[j] = row[j]
+            index[count] = j
+            count += 1
+    return count
+
+
+@njit(cache=True, nogil=True)
+def list_edits(edits):
+    """(pointers, columns, codes) of dense (h, w) uint8 edits, those that are not 0."""
+    height, width = edits.shape
+    pointers = np.zeros(height + 1, np.int64)
+    for y in range(height):
+        count = 0
+        for x in range(width):
+            count += edits[y, x] != 0
+        pointers[y + 1] = pointers[y] + count
+    columns, codes = np.empty(pointers[height], np.int32), np.empty(pointers[height], np.uint8)
+    for y in range(height):
+        at, end = pointers[y], pointers[y + 1]
+        for first in range(0, width, WORD):
+            if at == end:
+                break
+            if not any_above(edits[y, first : first + WORD], 0):
+                continue
+            for x in range(first, min(first + WORD, width)):
+                if edits[y, x]:
+                    columns[at], codes[at] = x, edits[y, x]
+                    at += 1
+    return pointers, columns, codes
+
+
+@njit(cache=True, nogil=True)
 def spread(word, reach):
     """Bits within `reach` (0..63) of a set bit, inside the word."""
     up = down = word
@@ -102,12 +141,14 @@ def make_ring(width, radius):
 
 
 @njit(cache=True, nogil=True)
-def push_row(confidence, y, limit, ring):
-    """Pack row y of the confidence into its place in the ring; a row outside counts as empty."""
+def push_row(confidence, bits, y, limit, ring):
+    """Put packed row y into its place in the ring; a row outside counts as empty."""
     words, index, counts = ring
     slot = y % counts.size
     counts[slot] = 0
-    if 0 <= y < confidence.shape[0]:
+    if 0 <= y < bits.shape[0]:
+        counts[slot] = list_words(bits[y], words[slot], index[slot])
+    elif 0 <= y < confidence.shape[0]:
         counts[slot] = pack_above(confidence[y], limit, words[slot], index[slot])
 
 
@@ -133,16 +174,15 @@ def gather(ring, y, widths, width, row):
 
 
 @njit(cache=True, nogil=True)
-def edit(row, edits):
+def edit(row, columns, codes):
     """Set the bits of the added pixels of one row and clear those of the deleted ones."""
-    for x in range(edits.size):
-        if edits[x]:
-            j = 1 + x // WORD
-            bit = ONE << np.uint64(x % WORD)
-            if edits[x] == ADD:
-                row[j] |= bit
-            elif edits[x] == DELETE:
-                row[j] &= ~bit
+    for k in range(columns.size):
+        j = 1 + columns[k] // WORD
+        bit = ONE << np.uint64(columns[k] % WORD)
+        if codes[k] == ADD:
+            row[j] |= bit
+        elif codes[k] == DELETE:
+            row[j] &= ~bit
 
 
 @njit(cache=True, nogil=True)
@@ -178,7 +218,7 @@ def mask_runs(block, element, height):
     Returns (n, 3) int32 rows (y, x0, x1), y counted from the first row of the result, x1
     exclusive, in raster order; neighbouring runs of a row do not touch.
     """
-    confidence, lead, edits = block
+    confidence, bits, lead, (pointers, columns, codes) = block
     limit, widths = element
     width = confidence.shape[1]
     radius = widths.size - 1
@@ -187,12 +227,12 @@ def mask_runs(block, element, height):
     runs = np.empty((FEWEST_RUNS + most, 3), np.int32)
     count = 0
     for y in range(-2 * radius, height):
-        push_row(confidence, y + radius + lead, limit, ring)
+        push_row(confidence, bits, y + radius + lead, limit, ring)
         if y < 0:
             continue
         gather(ring, y + lead, widths, width, row)
-        if edits.shape[0] and any_above(edits[y], 0):
-            edit(row, edits[y])
+        begin, end = pointers[y], pointers[y + 1]
+        edit(row, columns[begin:end], codes[begin:end])
         if count + most > runs.shape[0]:
             larger = np.empty((2 * runs.shape[0], 3), np.int32)
             larger[:count] = runs[:count]
@@ -212,32 +252,31 @@ def paint(row, first, code, out):
 
 
 @njit(cache=True, nogil=True)
-def mask_codes(block, element, codes, out):
-    """Write codes[state] of every pixel of the final mask into `out`.
+def mask_codes(block, element, names, out):
+    """Write names[state] of every pixel of the final mask into `out`.
 
-    codes: (5,) uint8, by NONE, MODEL, DILATED, ADDED, DELETED. out: (h, W) uint8, filled with
-    codes[NONE] by the caller.
+    names: (5,) uint8, by NONE, MODEL, DILATED, ADDED, DELETED. out: (h, W) uint8, filled with
+    names[NONE] by the caller.
     """
-    confidence, lead, edits = block
+    confidence, bits, lead, (pointers, columns, codes) = block
     limit, widths = element
     height, width = out.shape
     radius = widths.size - 1
     ring, row = make_ring(width, radius)
     for y in range(-2 * radius, height):
-        push_row(confidence, y + radius + lead, limit, ring)
+        push_row(confidence, bits, y + radius + lead, limit, ring)
         if y < 0:
             continue
         gather(ring, y + lead, widths, width, row)
-        paint(row, 1, codes[2], out[y])
+        paint(row, 1, names[2], out[y])
         words, index, counts = ring
         slot = (y + lead) % counts.size
         row[:] = ZERO
         for i in range(counts[slot]):
             row[index[slot, i]] = words[slot, index[slot, i]]
-        paint(row, 0, codes[1], out[y])
-        if edits.shape[0] and any_above(edits[y], 0):
-            for x in range(width):
-                if edits[y, x] == ADD:
-                    out[y, x] = codes[3]
-                elif edits[y, x] == DELETE:
-                    out[y, x] = codes[4]
+        paint(row, 0, names[1], out[y])
+        for k in range(pointers[y], pointers[y + 1]):
+            if codes[k] == ADD:
+                out[y, columns[k]] = names[3]
+            elif codes[k] == DELETE:
+                out[y, columns[k]] = names[4]

@@ -2,28 +2,33 @@
 
 Level k shows one cell of 2**k x 2**k pixels as one value, its mean or its maximum: a mean hides
 most cosmic rays, a maximum shows each one.  Levels 0 to 2 are made from the pixels when they are
-looked at; from level 3 on (factor 8, 1/64 of the pixels) they are kept in a `Pyramid`.
+looked at; from `Pyramid.factor` on (8, or more in a small memory) they are kept.
 """
 
-from concurrent.futures import ThreadPoolExecutor
+import math
+import threading
 from dataclasses import dataclass
 
 import numpy as np
 
-from glview.core.cancel import Cancelled
+from glview.core import tiles
+from glview.core.stretch import PEAK_SIGMAS, ZOOMOUT
 
-_BAND = 1 << 20  # pixels read at once: large enough for a disk, small enough for a cache
-_WIDEST = 1 << 17  # columns read at once, a multiple of every factor
-_SMALL = 512
-_THREADS = 2
+RULES = tuple(ZOOMOUT)
+RAW_LEVELS = 3  # levels 0, 1 and 2 are made from the pixels
+FINEST = 1 << RAW_LEVELS
+BAND = 1 << 22  # pixels of a band, if one row of the coarsest cells has fewer
+WIDEST = 1 << 17  # columns of a band, a multiple of every factor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Statistics:
-    """Exact figures of a whole frame, of its pixels as float32.
+    """Figures of a whole frame, of its pixels as float32.
 
     minimum, maximum: of the finite pixels, image units; NaN if there is none.
-    nan, posinf, neginf, finite: numbers of pixels.
+    nan, posinf, neginf, finite: numbers of pixels; those that could not be read are in none.
+    values: (n,) float32 in ascending order, the finite ones among every `step`-th pixel in reading
+        order, where `step` is 1 for a small frame: enough for limits and a histogram.
     """
 
     minimum: float
@@ -32,119 +37,238 @@ class Statistics:
     posinf: int
     neginf: int
     finite: int
+    values: np.ndarray
 
 
-@dataclass(frozen=True, eq=False)
 class Pyramid:
-    """Reduced versions of one image.
+    """Reduced versions of one image, filled band by band while it is read; usable from the start.
 
+    shape: of the image.  factor: of the finest level kept, a power of two from 8 on.
     mean, max: factor -> (ceil(H / factor), ceil(W / factor)) float32, image units; NaN where the
-        cell has no finite pixel (mean) or nothing but NaN (max).
-    statistics: of the whole frame.
+        cell has no finite pixel (mean) or nothing but NaN (max).  What was not read is undefined.
+    stamps, covered, complete, statistics: changed by `collect` only, on the main thread: when each
+        tile changed, the share of the frame that was read, the figures once that is all of it.
+    outcome: the figures, set by the worker that finished them.
     """
 
-    mean: dict[int, np.ndarray]
-    max: dict[int, np.ndarray]
-    statistics: Statistics
+    def __init__(self, shape, factor=FINEST):
+        self.shape, self.factor = tuple(shape), factor
+        levels = {f: tiles.level_shape(shape, f.bit_length() - 1) for f in _factors(shape, factor)}
+        self.mean = {f: np.empty(cells, np.float32) for f, cells in levels.items()}
+        self.max = {f: np.empty(cells, np.float32) for f, cells in levels.items()}
+        self.stamps, self.covered = tiles.Stamps(self.shape), 0.0
+        self.statistics = self.outcome = None
+        self._lock = threading.Lock()
+        self._step = _band_shape(self.shape, max(self.mean))
+        self._done = np.zeros([-(-n // s) for n, s in zip(shape, self._step, strict=True)], bool)
+        self._census, self._news, self._read = {}, [], 0
+
+    @property
+    def level(self):
+        """Number of the finest level kept."""
+        return self.factor.bit_length() - 1
+
+    @property
+    def complete(self):
+        """True once the whole frame was read and collected."""
+        return self.statistics is not None
+
+    @property
+    def nbytes(self):
+        """Bytes of the levels."""
+        return sum(a.nbytes for levels in (self.mean, self.max) for a in levels.values())
+
+    def collect(self):
+        """Take over what workers finished; main thread, once a frame.  True if anything came."""
+        with self._lock:
+            news, self._news = self._news, []
+            statistics = self.outcome
+        for box in news:
+            self.stamps.touch(box)
+            self._read += (box[2] - box[0]) * (box[3] - box[1])
+        self.covered = self._read / (self.shape[0] * self.shape[1])
+        self.statistics = statistics
+        return bool(news)
+
+    # for workers
+
+    def missing(self):
+        """(y, x) places in the grid of bands that were not read yet, in reading order."""
+        return [tuple(place) for place in np.argwhere(~self._done).tolist()]
+
+    def box(self, place):
+        """(y0, x0, y1, x1) of a band, pixels; cut at multiples of every factor."""
+        y, x = (n * step for n, step in zip(place, self._step, strict=True))
+        return y, x, min(y + self._step[0], self.shape[0]), min(x + self._step[1], self.shape[1])
+
+    def finish(self, found):
+        """Bands whose cells are all written: place -> census, or None if it could not be read."""
+        with self._lock:
+            new = [place for place in found if not self._done[place]]
+            self._census.update(found)
+            for place in new:
+                self._done[place] = True
+            last = new and self._done.all()
+        outcome = _statistics(self._census.values()) if last else None
+        with self._lock:
+            self._news.extend(self.box(place) for place in new)
+            self.outcome = self.outcome or outcome
+
+    def settle(self, statistics):
+        """All levels hold what they shall: of the whole frame, whose Statistics these are."""
+        with self._lock:
+            self._done[:] = True
+            self._news, self._read = [(0, 0, *self.shape)], 0
+            self.outcome = statistics
+
+    def adopt(self, other):
+        """Take over the levels and figures of a complete pyramid of the same image and factor."""
+        self.mean, self.max = other.mean, other.max
+        self.settle(other.outcome)
+
+    def ready(self, factor, y0, y1, x0, x1):
+        """(y1 - y0, x1 - x0) bool, or True for all: which cells of a level hold what was read."""
+        rows, columns = (np.arange(a, b) * factor // step
+                         for (a, b), step in zip(((y0, y1), (x0, x1)), self._step, strict=True))
+        part = self._done[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        return True if part.all() else self._done[np.ix_(rows, columns)]
 
 
-def build(image, factor=8, progress=None, cancel=None):
-    """Read an image once and make its pyramid: factor, 2 * factor, ... until a side is <= 512.
+def base_factor(shape, most_bytes):
+    """The smallest power of two from 8 on whose levels take at most `most_bytes` together.
 
-    image: has `shape` and a thread-safe `read32(y0, y1, x0, x1)`.
-    factor: a power of two up to 2**17.
-    progress: called in this thread with the share done, rising to 1.0.
-    cancel: called from worker threads before each band; True stops.
-    Raises Cancelled, or what the image's reader raises.
+    shape: of the image.  Where nothing fits it is that of the coarsest level, some 2 MB.
     """
-    from glview.core import reduce
-
-    height, width = image.shape
-    shape = (-(-height // factor), -(-width // factor))
-    level = tuple(np.empty(shape, kind) for kind in (np.float32, np.float32, np.int32))
-
-    def work(box):
-        if cancel is not None and cancel():
-            raise Cancelled
-        y0, x0, y1, x1 = box
-        cells = np.s_[y0 // factor : -(-y1 // factor), x0 // factor : -(-x1 // factor)]
-        return reduce.pool(image.read32(y0, y1, x0, x1), factor, *(part[cells] for part in level))
-
-    boxes = _boxes(height, width, factor)
-    found = []
-    with ThreadPoolExecutor(_THREADS) as threads:
-        for census in threads.map(work, boxes):
-            found.append(census)
-            if progress is not None:
-                progress(len(found) / len(boxes))
-    return Pyramid(*_levels(level, factor), _statistics(found))
-
-
-def _boxes(height, width, factor):
-    """Boxes that cover the frame once, each cut between cells of `factor`."""
-    columns = min(width, _WIDEST)
-    rows = factor * max(1, _BAND // (columns * factor))
-    return [
-        (y, x, min(y + rows, height), min(x + columns, width))
-        for y in range(0, height, rows)
-        for x in range(0, width, columns)
-    ]
-
-
-def _levels(level, factor):
-    from glview.core import reduce
-
-    mean, maximum = {factor: level[0]}, {factor: level[1]}
-    while max(level[0].shape) > _SMALL:
-        level = reduce.halve(*level)
+    factor, coarsest = FINEST, max(FINEST, 1 << (tiles.levels(shape) - 1))
+    while factor < coarsest and _levels_size(shape, factor) > most_bytes:
         factor *= 2
-        mean[factor], maximum[factor] = level[:2]
-    return mean, maximum
+    return factor
+
+
+def _levels_size(shape, factor):
+    cells = (tiles.level_shape(shape, f.bit_length() - 1) for f in _factors(shape, factor))
+    return sum(8 * height * width for height, width in cells)
+
+
+def _factors(shape, factor):
+    """Factors of the levels kept: up to the first whose sides are at most one tile."""
+    found = [factor]
+    while found[-1] * tiles.SIZE < max(shape):
+        found.append(2 * found[-1])
+    return found
+
+
+def _band_shape(shape, coarsest):
+    columns = shape[1] if shape[1] <= WIDEST else max(WIDEST, coarsest)
+    return coarsest * max(1, BAND // (columns * coarsest)), columns
 
 
 def _statistics(found):
-    from glview.core import reduce
-
-    counts = np.sum([census[0] for census in found], axis=0)
-    some = counts[reduce.FINITE] > 0
+    """The Statistics of all censuses; None stands for a band that could not be read."""
+    found = [census for census in found if census is not None]
+    counts = np.sum([census.counts for census in found], axis=0) if found else [0] * 4
+    nan, posinf, neginf, finite = (int(n) for n in counts)
+    values = [np.empty(0, np.float32), *(census.values for census in found)]
     return Statistics(
-        minimum=float(min(census[1] for census in found)) if some else float("nan"),
-        maximum=float(max(census[2] for census in found)) if some else float("nan"),
-        nan=int(counts[reduce.NAN]),
-        posinf=int(counts[reduce.POSINF]),
-        neginf=int(counts[reduce.NEGINF]),
-        finite=int(counts[reduce.FINITE]),
+        minimum=min(float(census.low) for census in found) if finite else float("nan"),
+        maximum=max(float(census.high) for census in found) if finite else float("nan"),
+        nan=nan,
+        posinf=posinf,
+        neginf=neginf,
+        finite=finite,
+        values=np.sort(np.concatenate(values)),
     )
 
 
-def tile(image, pyramid, level, ty, tx, size=512, rule="mean"):
+def build(image, pyramid, first=None, progress=None, cancel=None):
+    """Read what is missing of an image, once, and fill its pyramid with it.
+
+    image: has `shape`, `plane`, `faults` and a thread-safe `read32(y0, y1, x0, x1, out)`.
+    first: asked before each band for the rows (y0, y1) that the user looks at, or None: bands there
+        are read first, then those nearest to them.  It and the others are called in workers.
+    progress: called now and then when `collect` has something to take over, and at the end.
+    cancel: asked before each piece that is read; True stops.
+    A band that cannot be read becomes NaN and a Fault of the image.  Raises Cancelled, or the
+    reader's error if that is `fatal`: what comes then would not be the same picture.
+    """
+    from glview.core import onepass
+
+    onepass.run(image, pyramid, first, progress, cancel)
+
+
+def tile(image, pyramid, level, ty, tx, size=tiles.SIZE, rule="mean", noise=0.0, under=None):
     """One tile of a level: cells [ty * size, (ty + 1) * size) x [tx * size, (tx + 1) * size).
 
     image: has `shape` and `read32`.  pyramid: a Pyramid, or None while there is none (then levels
     0 to 2 are all there are).  level: 0 is the image itself, level k shows 2**k x 2**k pixels as
-    one.  rule: "mean" or "max", which say how.
+    one.  rule: of RULES, which says how: by their mean, their maximum, or ("peaks") by the maximum
+    where it stands out of the noise, else by the mean.  noise: standard deviation of the
+    background, image units.  under: (picture, step) as of `sample.preview`, which stands in for
+    cells that were not read yet; NaN does if it is None.
     Returns (h, w) float32, C-contiguous, image units, h and w <= size, smaller at the edges.
     Raises ValueError for a tile, level or rule that there is not, or what the reader raises.
     """
-    if rule not in ("mean", "max"):
-        raise ValueError(f"no rule {rule!r} for reduced pixels; there are mean and max")
+    if rule not in RULES:
+        raise ValueError(f"no rule {rule!r} for reduced pixels; there are {', '.join(RULES)}")
     height, width = image.shape
-    factor = 2**level
+    factor = 2**level if level >= 0 else 1
     y0, x0 = ty * size * factor, tx * size * factor
     if level < 0 or not (0 <= y0 < height and 0 <= x0 < width):
         raise ValueError(f"tile {ty}, {tx} of level {level} lies outside the image")
-    if level > 2:
-        return _cut(pyramid, factor, ty * size, tx * size, size, rule)
-    block = image.read32(y0, min(y0 + size * factor, height), x0, min(x0 + size * factor, width))
+    if level >= RAW_LEVELS:
+        return _kept(pyramid, factor, (ty * size, tx * size, size), rule, noise, under)
+    box = y0, min(y0 + size * factor, height), x0, min(x0 + size * factor, width)
     if level == 0:
-        return block
+        return image.read32(*box)
     from glview.core import reduce
 
-    return (reduce.mean_pool if rule == "mean" else reduce.max_pool)(block, factor)
+    mean, most = reduce.mean_and_max(image.read32(*box), factor)
+    return _joined(mean, most, factor, rule, noise)
 
 
-def _cut(pyramid, factor, y, x, size, rule):
-    levels = {} if pyramid is None else getattr(pyramid, rule)
+def level_values(pyramid, level, joining, most=1 << 16):
+    """Some values of a level as `tile` shows them under a `stretch.Joining`.
+
+    pyramid: complete.  level: levels finer than those kept are taken for the finest kept.
+    Returns (n,) float32, n up to about `most`, evenly spaced over the frame; NaN and Inf kept.
+    """
+    factor = 1 << max(level, pyramid.level)
+    height, width = pyramid.mean[factor].shape
+    step = max(1, math.isqrt(height * width // most))
+    mean, largest = (part[factor][step // 2 :: step, step // 2 :: step]
+                     for part in (pyramid.mean, pyramid.max))
+    return _joined(mean, largest, factor, joining.rule, joining.noise).ravel()
+
+
+def _joined(mean, most, factor, rule, noise):
+    """Means and maxima of the same cells as one picture; (h, w) float32."""
+    if rule != "peaks":
+        return mean if rule == "mean" else most
+    least = np.float32(PEAK_SIGMAS * noise * (1 - 1 / factor**2))
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.where((most - mean > least) | np.isnan(mean), most, mean)
+
+
+def _kept(pyramid, factor, place, rule, noise, under):
+    levels = {} if pyramid is None else pyramid.mean
     if factor not in levels:
         raise ValueError(f"no level with factor {factor} in the pyramid; it has {list(levels)}")
-    return np.ascontiguousarray(levels[factor][y : y + size, x : x + size])
+    y, x, size = place
+    height, width = levels[factor].shape
+    box = y, min(y + size, height), x, min(x + size, width)
+    ready = pyramid.ready(factor, *box)
+    cells = np.s_[box[0] : box[1], box[2] : box[3]]
+    picture = _joined(pyramid.mean[factor][cells], pyramid.max[factor][cells], factor, rule, noise)
+    if ready is True:
+        return np.array(picture)
+    return np.where(ready, picture, _nearest(under, factor, *box))
+
+
+def _nearest(under, factor, y0, y1, x0, x1):
+    """The pixels of a preview that lie nearest to the centres of cells, or NaN without one."""
+    if under is None:
+        return np.float32(np.nan)
+    picture, step = under
+    rows, columns = (np.minimum((np.arange(*part) * factor + factor // 2) // step, n - 1)
+                     for part, n in zip(((y0, y1), (x0, x1)), picture.shape, strict=True))
+    return picture[np.ix_(rows, columns)]

@@ -1,205 +1,253 @@
-"""Numba loops that make an image smaller: means and maxima of square cells.
+"""Numba loops that make an image smaller: means and maxima of square cells, and a census.
 
 In every function a cell at the right or bottom edge may be partial: it holds the pixels there are.
 The mean is that of the finite pixels, NaN if there is none.  The maximum ignores NaN, counts both
 infinities, and is NaN only where every pixel is.
+
+The loops over columns have neither branches nor sums across columns, so that they become vector
+instructions.
 """
 
 import numba
 import numpy as np
 
 NAN, POSINF, NEGINF, FINITE = range(4)  # places in the `counts` of `pool`
+_CHUNK = 8192  # columns worked on at once: what is kept of them stays in the nearest cache
+_HUGE = 1e37  # sums of eight values up to this do not overflow float32
 
 
 @numba.njit(cache=True, nogil=True)
-def mean_pool(block, factor):
-    """Mean of every factor x factor cell.
+def mean_and_max(block, factor):
+    """Mean and maximum of every factor x factor cell.
 
-    block: (h, w) float32, any unit, C-contiguous.  factor: at least 1.
-    Returns (ceil(h / factor), ceil(w / factor)) float32.
+    block: (h, w) float32, any unit, C-contiguous.  factor: 1, 2, 4 or 8.
+    Returns two (ceil(h / factor), ceil(w / factor)) float32 arrays.
     """
-    mean, _, _ = _empty(block, factor)
-    sums = np.empty(block.shape[1], np.float64)
-    for cell_y in range(mean.shape[0]):
-        rows = block[cell_y * factor : (cell_y + 1) * factor]
-        _add_rows(rows, sums)
-        for cell_x in range(mean.shape[1]):
-            x0, x1 = cell_x * factor, min((cell_x + 1) * factor, block.shape[1])
-            total = _sum(sums[x0:x1])
-            if np.isfinite(total):
-                mean[cell_y, cell_x] = total / (rows.shape[0] * (x1 - x0))
-            else:
-                mean[cell_y, cell_x] = _careful(rows[:, x0:x1])[0]
-    return mean
+    shape = (-(-block.shape[0] // factor), -(-block.shape[1] // factor))
+    mean, maximum = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    finite = np.empty(shape, np.float32)
+    pool(block, factor, mean, maximum, 0, 0, finite, 0, np.zeros(4, np.int64))
+    return mean, maximum
 
 
 @numba.njit(cache=True, nogil=True)
-def max_pool(block, factor):
-    """Maximum of every factor x factor cell; arguments and result as for `mean_pool`."""
-    _, maximum, _ = _empty(block, factor)
-    highest = np.empty(block.shape[1], np.float32)
-    for cell_y in range(maximum.shape[0]):
-        rows = block[cell_y * factor : (cell_y + 1) * factor]
-        _raise_rows(rows, highest)
-        for cell_x in range(maximum.shape[1]):
-            x0, x1 = cell_x * factor, min((cell_x + 1) * factor, block.shape[1])
-            found = _max(highest[x0:x1])
-            if found == -np.inf:
-                found = _careful(rows[:, x0:x1])[1]
-            maximum[cell_y, cell_x] = found
-    return maximum
-
-
-@numba.njit(cache=True, nogil=True)
-def pool(block, factor, mean, maximum, finite):
+def pool(block, factor, mean, maximum, y_cell, x_cell, finite, row, counts):
     """Mean, maximum and number of finite pixels of every cell, and a census of the block.
 
-    block: (h, w) float32, any unit, C-contiguous.  factor: at least 1.
-    mean, maximum, finite: (ceil(h / factor), ceil(w / factor)) float32, float32, int32; written.
-    Returns (counts, low, high): (4,) int64 numbers of pixels in the order NAN, POSINF, NEGINF,
-    FINITE, and the extremes of the finite pixels (Inf, -Inf if there is none).
+    block: (h, w) float32, any unit, C-contiguous.  factor: 1, 2, 4 or 8.
+    mean, maximum: (H, W) float32, C-contiguous; the block's cells are written from y_cell, x_cell.
+    finite: (N, M) float32, C-contiguous; the numbers are written from row, 0.
+    counts: (4,) int64; numbers of NaN, +Inf, -Inf and finite pixels are added, in this order.
+    Returns (low, high): extremes of the finite pixels (Inf, -Inf if there is none).
     """
-    counts = np.zeros(4, np.int64)
+    size = min(_CHUNK, -(-block.shape[1] // 8) * 8)
+    parts = np.empty(size, np.float32), np.empty(size, np.float32)
+    sums, half_sums = np.empty(size, np.float64), np.empty(size, np.float64)
+    columns, halves = _room(size), _room(size)
+    nothing = np.full(size, np.float32(np.nan))
     low, high = np.float32(np.inf), np.float32(-np.inf)
-    width = block.shape[1]
-    sums = np.empty(width, np.float64)
-    lowest, highest = np.empty(width, np.float32), np.empty(width, np.float32)
-    for cell_y in range(mean.shape[0]):
-        rows = block[cell_y * factor : (cell_y + 1) * factor]
-        _gather_rows(rows, sums, lowest, highest)
-        for cell_x in range(mean.shape[1]):
-            x0, x1 = cell_x * factor, min((cell_x + 1) * factor, width)
-            total = _sum(sums[x0:x1])
-            if np.isfinite(total):
-                n = rows.shape[0] * (x1 - x0)
-                counts[FINITE] += n
-                least, most = _min(lowest[x0:x1]), _max(highest[x0:x1])
-                mean[cell_y, cell_x], maximum[cell_y, cell_x] = total / n, most
-                finite[cell_y, cell_x] = n
+    for y in range(0, block.shape[0], factor):
+        rows = block[y : y + factor]
+        for x in range(0, block.shape[1], size):
+            n = min(size, block.shape[1] - x)
+            first, last = x // factor, -(-(x + n) // factor)
+            target = (mean[y_cell + y // factor, x_cell + first : x_cell + last],
+                      maximum[y_cell + y // factor, x_cell + first : x_cell + last],
+                      finite[row + y // factor, first:last])
+            _gather(rows, x, n, nothing, *parts, *columns)
+            _sum_up(size, *parts, columns[0], sums)
+            cells = _halvings(factor, n, sums, columns, half_sums, halves)
+            least, most, number = _extremes(last - first, *cells)
+            if least < -_HUGE or most > _HUGE:
+                least, most = _careful(rows, x, n, factor, *target, counts)
             else:
-                cell = rows[:, x0:x1]
-                mean[cell_y, cell_x], maximum[cell_y, cell_x] = _careful(cell)
-                finite[cell_y, cell_x], least, most = _census(cell, counts)
+                _write(*cells, *target)
+                counts[FINITE] += number
+                counts[NAN] += rows.shape[0] * n - number
             low, high = min(low, least), max(high, most)
-    return counts, low, high
+    return low, high
 
 
 @numba.njit(cache=True, nogil=True)
-def halve(mean, maximum, finite):
+def _room(size):
+    """For the numbers of finite pixels, smallest and largest values of `size` columns."""
+    return np.empty(size, np.float32), np.empty(size, np.float32), np.empty(size, np.float32)
+
+
+@numba.njit(cache=True, nogil=True)
+def _row(rows, y, x, n, nothing):
+    return rows[y, x : x + n] if y < rows.shape[0] else nothing[:n]
+
+
+@numba.njit(cache=True, nogil=True)
+def _gather(rows, x, n, nothing, totals, firsts, numbers, least, most):
+    """Join at most 8 rows into n columns, and fill up with empty ones to a multiple of 8.
+
+    An infinity gives a wrong sum: the extremes tell, and `_careful` makes it again.
+    What is summed in float32 is the difference to the first row, which loses nothing where a faint
+    signal lies on a bright sky.
+    """
+    r0, r1 = _row(rows, 0, x, n, nothing), _row(rows, 1, x, n, nothing)
+    r2, r3 = _row(rows, 2, x, n, nothing), _row(rows, 3, x, n, nothing)
+    r4, r5 = _row(rows, 4, x, n, nothing), _row(rows, 5, x, n, nothing)
+    r6, r7 = _row(rows, 6, x, n, nothing), _row(rows, 7, x, n, nothing)
+    for i in range(n):
+        first = r0[i] if r0[i] == r0[i] else np.float32(0)
+        total, number = np.float32(0), np.float32(0)
+        smallest, largest = np.float32(np.inf), np.float32(-np.inf)
+        for value in (r0[i], r1[i], r2[i], r3[i], r4[i], r5[i], r6[i], r7[i]):
+            there = value == value
+            total += value - first if there else np.float32(0)
+            number += np.float32(1) if there else np.float32(0)
+            smallest = value if value < smallest else smallest
+            largest = value if value > largest else largest
+        totals[i], firsts[i], numbers[i] = total, first, number
+        least[i], most[i] = smallest, largest
+    for i in range(n, -(-n // 8) * 8):
+        totals[i], firsts[i], numbers[i] = np.float32(0), np.float32(0), np.float32(0)
+        least[i], most[i] = np.inf, -np.inf
+
+
+@numba.njit(cache=True, nogil=True)
+def _sum_up(n, totals, firsts, numbers, sums):
+    for i in range(n):
+        sums[i] = np.float64(totals[i]) + np.float64(firsts[i]) * np.float64(numbers[i])
+
+
+@numba.njit(cache=True, nogil=True)
+def _halvings(factor, n, sums, others, half_sums, half_others):
+    """Join neighbouring columns until there is one for each cell; returns the arrays it is in."""
+    n = -(-n // 8) * 8
+    while factor > 1:
+        factor, n = factor // 2, n // 2
+        _add_pairs(n, sums, half_sums)
+        _join_pairs(n, *others, *half_others)
+        sums, others, half_sums, half_others = half_sums, half_others, sums, others
+    return sums, *others
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_pairs(n, sums, half_sums):
+    for i in range(n):
+        half_sums[i] = sums[2 * i] + sums[2 * i + 1]
+
+
+@numba.njit(cache=True, nogil=True)
+def _join_pairs(n, numbers, least, most, half_numbers, half_least, half_most):
+    for i in range(n):
+        a, b = 2 * i, 2 * i + 1
+        half_numbers[i] = numbers[a] + numbers[b]
+        half_least[i] = least[a] if least[a] < least[b] else least[b]
+        half_most[i] = most[a] if most[a] > most[b] else most[b]
+
+
+@numba.njit(cache=True, nogil=True, fastmath={"nnan", "nsz", "reassoc"})
+def _extremes(n, sums, numbers, least, most):
+    """(smallest, largest, number of finite pixels) of n cells; there is no NaN among them."""
+    smallest, largest, number = np.float32(np.inf), np.float32(-np.inf), np.float32(0)
+    for i in range(n):
+        number += numbers[i]
+        smallest = least[i] if least[i] < smallest else smallest
+        largest = most[i] if most[i] > largest else largest
+    return smallest, largest, np.int64(number)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _write(sums, numbers, least, most, mean, maximum, finite):
+    for i in range(mean.size):
+        mean[i] = sums[i] / numbers[i]
+        maximum[i] = most[i] if numbers[i] > 0 else np.float32(np.nan)
+        finite[i] = numbers[i]
+
+
+@numba.njit(cache=True, nogil=True)
+def _careful(rows, x, n, factor, mean, maximum, finite, counts):
+    """The same for cells that hold infinities or sums that float32 does not; pixel by pixel.
+
+    Returns the extremes of the finite pixels.
+    """
+    low, high = np.float32(np.inf), np.float32(-np.inf)
+    for i in range(mean.size):
+        total, number, most = 0.0, 0, np.float32(np.nan)
+        for line in rows[:, x + i * factor : min(x + (i + 1) * factor, x + n)]:
+            for value in line:
+                most = value if value == value and not most >= value else most
+                if abs(value) < np.inf:
+                    total += value
+                    number += 1
+                    low, high = min(low, value), max(high, value)
+                else:
+                    kind = NAN if value != value else POSINF if value > 0 else NEGINF
+                    counts[kind] += 1
+        counts[FINITE] += number
+        mean[i], maximum[i] = total / number if number else np.nan, most
+        finite[i] = number
+    return low, high
+
+
+@numba.njit(cache=True, nogil=True)
+def halve(mean, maximum, finite, y, x, height, width, mean2, maximum2, finite2, y2, x2):
     """The next level: 2 x 2 cells of a level made by `pool`, means weighted by their pixels.
 
-    mean, maximum, finite: (h, w) float32, float32, int32.
-    Returns the three for (ceil(h / 2), ceil(w / 2)).
+    mean, maximum: (H, W) float32, C-contiguous; height x width cells from y, x are read.
+    finite: (N, M) float32, C-contiguous, read from 0, 0.
+    mean2, maximum2: written from y2, x2.  finite2: written from 0, 0.
     """
-    height, width = mean.shape
-    small_mean, small_max, small_finite = _empty(mean, 2)
-    for y in range(small_mean.shape[0]):
-        for x in range(small_mean.shape[1]):
-            total, count, most = 0.0, 0, np.float32(np.nan)
-            for j in range(2 * y, min(2 * y + 2, height)):
-                for i in range(2 * x, min(2 * x + 2, width)):
-                    if finite[j, i]:
-                        total += np.float64(mean[j, i]) * finite[j, i]
-                        count += finite[j, i]
-                    if not most >= maximum[j, i] and maximum[j, i] == maximum[j, i]:
-                        most = maximum[j, i]
-            small_mean[y, x] = total / count if count else np.nan
-            small_max[y, x], small_finite[y, x] = most, count
-    return small_mean, small_max, small_finite
+    no_mean, no_number = np.zeros(width, np.float32), np.zeros(width, np.float32)
+    no_maximum = np.full(width, np.float32(np.nan))
+    n = -(-width // 2)
+    for i in range(-(-height // 2)):
+        j = y + 2 * i
+        above = mean[j, x : x + width], finite[2 * i, :width], maximum[j, x : x + width]
+        below = no_mean, no_number, no_maximum
+        if 2 * i + 1 < height:
+            j += 1
+            below = mean[j, x : x + width], finite[2 * i + 1, :width], maximum[j, x : x + width]
+        _halve_rows(width // 2, *above, *below, mean2[y2 + i, x2 : x2 + n], finite2[i, :n],
+                    maximum2[y2 + i, x2 : x2 + n])
+        if width % 2:
+            last = width - 1
+            total = (_weighed(above[0][last], above[1][last])
+                     + _weighed(below[0][last], below[1][last]))
+            number = above[1][last] + below[1][last]
+            mean2[y2 + i, x2 + n - 1] = total / number if number else np.nan
+            finite2[i, n - 1] = number
+            maximum2[y2 + i, x2 + n - 1] = _larger(above[2][last], below[2][last])
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _halve_rows(n, mean, finite, most, mean_b, finite_b, most_b, mean2, finite2, most2):
+    for i in range(n):
+        a, b = 2 * i, 2 * i + 1
+        total = (_weighed(mean[a], finite[a]) + _weighed(mean[b], finite[b])
+                 + _weighed(mean_b[a], finite_b[a]) + _weighed(mean_b[b], finite_b[b]))
+        number = finite[a] + finite[b] + finite_b[a] + finite_b[b]
+        mean2[i] = total / number
+        finite2[i] = number
+        most2[i] = _larger(_larger(most[a], most[b]), _larger(most_b[a], most_b[b]))
 
 
 @numba.njit(cache=True, nogil=True)
-def _empty(block, factor):
-    shape = (-(-block.shape[0] // factor), -(-block.shape[1] // factor))
-    return np.empty(shape, np.float32), np.empty(shape, np.float32), np.empty(shape, np.int32)
-
-
-# A NaN or Inf makes the float64 sum of its cell NaN or Inf, and nothing else can: float32 values
-# are far too small to overflow it.  So the loops below need no test per pixel.
+def _weighed(mean, number):
+    return np.float64(mean) * number if number > 0 else 0.0
 
 
 @numba.njit(cache=True, nogil=True)
-def _add_rows(rows, sums):
-    sums[:] = rows[0]
-    for y in range(1, rows.shape[0]):
-        row = rows[y]
-        for x in range(row.size):
-            sums[x] += row[x]
+def _larger(a, b):
+    """The larger one; the other if one is NaN."""
+    return a if a >= b or b != b else b
 
 
 @numba.njit(cache=True, nogil=True)
-def _raise_rows(rows, highest):
-    highest[:] = -np.inf
-    for y in range(rows.shape[0]):
-        row = rows[y]
-        for x in range(row.size):
-            highest[x] = row[x] if row[x] > highest[x] else highest[x]
+def pick(block, place, width, step, values, taken):
+    """Take the finite ones of every step-th pixel of a frame, in reading order from its first.
 
-
-@numba.njit(cache=True, nogil=True)
-def _gather_rows(rows, sums, lowest, highest):
-    sums[:] = rows[0]
-    lowest[:] = rows[0]
-    highest[:] = rows[0]
-    for y in range(1, rows.shape[0]):
-        row = rows[y]
-        for x in range(row.size):
-            value = row[x]
-            sums[x] += value
-            lowest[x] = value if value < lowest[x] else lowest[x]
-            highest[x] = value if value > highest[x] else highest[x]
-
-
-@numba.njit(cache=True, nogil=True)
-def _sum(values):
-    total = 0.0
-    for value in values:
-        total += value
-    return total
-
-
-@numba.njit(cache=True, nogil=True)
-def _min(values):
-    found = values[0]
-    for value in values:
-        found = value if value < found else found
-    return found
-
-
-@numba.njit(cache=True, nogil=True)
-def _max(values):
-    found = values[0]
-    for value in values:
-        found = value if value > found else found
-    return found
-
-
-@numba.njit(cache=True, nogil=True)
-def _careful(cell):
-    """(mean, maximum) of a cell that may hold NaN and Inf."""
-    total, count, most = 0.0, 0, np.float32(np.nan)
-    for row in cell:
-        for value in row:
-            if np.isfinite(value):
-                total += value
-                count += 1
-            if value == value and not most >= value:
-                most = value
-    return np.float32(total / count if count else np.nan), most
-
-
-@numba.njit(cache=True, nogil=True)
-def _census(cell, counts):
-    """Count the cell's pixels into `counts`; returns (finite pixels, their minimum, maximum)."""
-    finite, least, most = 0, np.float32(np.inf), np.float32(-np.inf)
-    for row in cell:
-        for value in row:
-            if np.isfinite(value):
-                finite += 1
-                least, most = min(least, value), max(most, value)
-            elif value != value:
-                counts[NAN] += 1
-            else:
-                counts[POSINF if value > 0 else NEGINF] += 1
-    counts[FINITE] += finite
-    return finite, least, most
+    block: (h, w) float32, whose first pixel is number `place` of the frame, `width` wide.
+    values: (n,) float32, of which `taken` are already there; returns how many are now.
+    """
+    for y in range(block.shape[0]):
+        for x in range(-(place + y * width) % step, block.shape[1], step):
+            if abs(block[y, x]) < np.inf:
+                values[taken] = block[y, x]
+                taken += 1
+    return taken

@@ -150,6 +150,29 @@ def pixel_places(runs, width):
 
 
 @njit(cache=True, nogil=True)
+def run_boxes(runs, width, cell):
+    """(boxes, owners): boxes round the runs that begin in the same `cell` columns of `width`.
+
+    boxes: (n, 4) int64 (y0, x0, y1, x1). owners: (runs,) int64, the box of each run.
+    """
+    box_of = np.full((width + cell - 1) // cell, -1)
+    boxes = np.empty((box_of.size, 4), np.int64)
+    owners = np.empty(runs.shape[0], np.int64)
+    count = 0
+    for run in range(runs.shape[0]):
+        y, x0, x1 = runs[run, 0], runs[run, 1], runs[run, 2]
+        owner = box_of[x0 // cell]
+        if owner < 0:
+            owner = box_of[x0 // cell] = count
+            boxes[owner, 0], boxes[owner, 1], boxes[owner, 3] = y, x0, x1
+            count += 1
+        box = boxes[owner]
+        box[1], box[2], box[3] = min(box[1], x0), y + 1, max(box[3], x1)
+        owners[run] = owner
+    return boxes[:count], owners
+
+
+@njit(cache=True, nogil=True)
 def add_plane(table, first, values, runs, labels):
     """Fill columns first..first + 3 of the table with count, sum and maximum of finite values.
 

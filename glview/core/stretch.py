@@ -35,7 +35,8 @@ LABELS = {
     "sinh": "SINH",
     "histogram": "Histogram Equalization",
 }
-ZOOMOUT = {"mean": "Mean", "max": "Max"}
+ZOOMOUT = {"mean": "Mean", "max": "Max", "peaks": "Peaks over mean"}
+PEAK_SIGMAS = 5.0  # how far a peak stands out, in standard deviations of the background
 KINDS = (*SCALINGS, "histogram")  # a kind's place here is its number in the shader
 
 _NUMPY = {
@@ -59,8 +60,9 @@ class Stretch:
     clip: True to take the limits from what a 3-sigma clip leaves of the sample.
     colormap: a key of `glview.core.colormaps.COLORMAPS`; invert turns it round.
     contrast, bias: DS9's, see `contrast_bias`.
-    zoomout: a key of `ZOOMOUT`: a screen pixel shows the mean of the image pixels under it, or the
-        largest, so that no single bright pixel is hidden.
+    zoomout: a key of `ZOOMOUT`: a screen pixel shows the mean of the image pixels under it; or the
+        largest, so that no single bright pixel is hidden; or the mean, but the largest where that
+        stands out from the background by PEAK_SIGMAS.
     """
 
     kind: str = "linear"
@@ -73,6 +75,26 @@ class Stretch:
     contrast: float = 1.0
     bias: float = 0.5
     zoomout: str = "mean"
+
+
+@dataclass(frozen=True)
+class Joining:
+    """How pixels become one where the picture is zoomed out.
+
+    rule: a key of `ZOOMOUT`.  noise: standard deviation of the background, image units, from which
+    peaks stand out; 0.0 where the rule needs none.
+    """
+
+    rule: str = "mean"
+    noise: float = 0.0
+
+    @property
+    def reach(self):
+        """How far a peak stands above the mean of the pixels beside it, image units."""
+        return PEAK_SIGMAS * self.noise
+
+
+MEAN = Joining()
 
 
 def grey(values, stretch_kind, low, high, table=None):

@@ -25,6 +25,12 @@ def tile_box(shape, level, ty, tx):
     return y0, x0, min(y0 + SIZE, height), min(x0 + SIZE, width)
 
 
+def pixels(shape, level, ty, tx):
+    """(y0, x0, y1, x1) of the image pixels under a tile."""
+    y0, x0, y1, x1 = tile_box(shape, level, ty, tx)
+    return (y0 << level, x0 << level, min(y1 << level, shape[0]), min(x1 << level, shape[1]))
+
+
 def visible(shape, level, box):
     """(ty, tx) of the tiles that `box`, in cells of `level`, touches; nearest its centre first."""
     height, width = level_shape(shape, level)

@@ -7,7 +7,7 @@ import numpy as np
 
 from glview.core.image import Image
 from glview.files.header import FitsError, scan
-from glview.files.raster import Raster
+from glview.files.raster import Raster, Scaling, copy
 
 OWN = ("CR_MASK", "CR_PROBABILITY", "CR_EDITS")
 VIEWABLE = ("image", "compressed")
@@ -82,13 +82,14 @@ def _image(source, found, hdu):
     width, height = hdu.naxis[0], math.prod(hdu.naxis[1:2])
     planes = math.prod(hdu.naxis[2:])
     if hdu.kind == "compressed":
-        from glview.files.fitscomp import open_compressed
+        from glview.files.fitscomp import open_tiles
 
-        physical, read = open_compressed(source, hdu)
+        physical, read, fill, faults = open_tiles(source, hdu)
         notes = ()
     else:
         raster, notes = _raster(source, found.size, hdu, width, height * planes)
-        physical, read = raster.physical, raster.planes(height)
+        physical, read, fill = raster.physical, raster.planes(height), raster.fills(height)
+        faults = []
     if hdu.cards.get("SIMPLE") is False:
         notes += ("the header says SIMPLE = F: this file may not follow the FITS standard",)
     if found.problem and hdu.complete:
@@ -103,6 +104,8 @@ def _image(source, found, hdu):
         header=inherited(found.hdus[0], hdu),
         planes=planes,
         notes=source.notes + notes,
+        fill=fill,
+        faults=faults,
     )
 
 
@@ -146,8 +149,8 @@ class Scaled:
     blank: int | None
 
     def __call__(self, raw, out):
-        values = raw.astype(np.float64)
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):  # a signalling NaN is "invalid"
+            values = raw.astype(np.float64)
             if self.bscale != 1:
                 values *= self.bscale
             if self.bzero != 0:
@@ -201,5 +204,6 @@ def _raster(source, size, hdu, width, rows):
             raise FitsError(f"{claims}, but next to nothing of that is in the file")
         notes = (f"file is truncated: {100 * here // rows} % of the rows are here",)
     fill = np.nan if physical.kind == "f" else 0
-    keywords = {"convert": convert} if convert else {}
-    return Raster(source, hdu.data_offset, stored, physical, width, here, fill, **keywords), notes
+    scaling = Scaling(hdu.bscale, hdu.bzero, hdu.blank if hdu.bitpix > 0 else None)
+    return Raster(source, hdu.data_offset, stored, physical, width, here, fill, convert or copy,
+                  scaling), notes

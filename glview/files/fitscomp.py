@@ -1,172 +1,249 @@
-"""Tile-compressed FITS images, unpacked through astropy.
+"""Tile-compressed FITS images: the tiles that a box touches are read and decoded, no others.
 
-RICE and GZIP band by band in this process, everything else whole in a process of its own.
+RICE, GZIP and NOCOMPRESS in this process, what is rare or dangerous whole in one of its own.
 """
 
-import math
-import os
-import subprocess
-import sys
-import tempfile
 import threading
-import warnings
 from collections import OrderedDict
-from pathlib import Path
 
 import numpy as np
 
+from glview.core.image import Fault
 from glview.files import fits
 from glview.files.header import FitsError
-from glview.files.raster import Raster
-from glview.files.source import MAX_RATIO, Source, most_unpacked
+from glview.files.tilecodecs import CODECS, RICE, Decoder
+from glview.files.tiles import Table, grid_of
+from glview.files.whole import Whole
 
-SOUND = ("RICE_1", "RICE_ONE", "GZIP_1", "GZIP_2", "NOCOMPRESS")  # they survive damaged data
-MAX_TILE = 64 << 20
 CACHE = 128 << 20
-BAND = 8 << 20
+BLOCK = 1 << 18  # pixels of tiles that are kept together
+MISSING, READY, DAMAGED = range(3)
 
 
 def open_compressed(source, hdu):
-    """(dtype, read) for an Image; astropy is imported at the first read.
+    """(dtype, read) for an Image, see `open_tiles`."""
+    return open_tiles(source, hdu)[:2]
 
+
+def open_tiles(source, hdu, cache=CACHE):
+    """(dtype, read, fill, faults) for an Image; nothing but the header is looked at.
+
+    cache: bytes of decoded tiles that are kept. fill is None where whole images are unpacked.
     Raises FitsError where the header asks for tiles that cannot be true.
     """
-    tile = _tile(hdu)
-    _, physical, _ = fits.types(hdu.bitpix, hdu.bscale, hdu.bzero, hdu.blank)
-    if str(hdu.cards.get("ZCMPTYPE", "")).strip().upper() in SOUND:
-        return physical, Bands(source, hdu, physical, tile).read
-    size = math.prod(hdu.naxis) * physical.itemsize
-    if size > most_unpacked(hdu.data_size):
-        raise FitsError(f"the compressed image claims {size >> 20} MiB; that is refused")
-    return physical, Whole(source, hdu, physical).read
+    grid = grid_of(hdu)
+    types = fits.types(hdu.bitpix, hdu.bscale, hdu.bzero, hdu.blank)
+    physical = types[1]
+    codec = str(hdu.cards.get("ZCMPTYPE", "")).strip().upper()
+    if codec not in CODECS or _rare(hdu, codec):
+        return physical, Whole(source, hdu, physical).read, None, []
+    tiled = Tiled(source, hdu, grid, Decoder(hdu, Table(source, hdu, grid), codec, types), cache)
+    return physical, tiled.read, tiled.fill, tiled.faults
 
 
-def _tile(hdu):
-    default = (hdu.naxis[0], *(1 for _ in hdu.naxis[1:]))
-    tile = tuple(hdu.cards.get(f"ZTILE{axis + 1}", length) for axis, length in enumerate(default))
-    if any(type(length) is not int or length < 1 for length in tile):
-        raise FitsError(f"the compressed image has impossible tiles: {tile}")
-    tile = tuple(min(pair) for pair in zip(tile, hdu.naxis, strict=True))
-    count = math.prod(-(-n // t) for n, t in zip(hdu.naxis, tile, strict=True))
-    if count != hdu.cards.get("NAXIS2"):
-        raise FitsError(f"the compressed image needs {count} tiles, but its table has others")
-    size = math.prod(tile) * abs(hdu.bitpix) // 8
-    if size > max(MAX_TILE, MAX_RATIO * hdu.data_size):
-        raise FitsError(f"the compressed image claims tiles of {size >> 20} MiB; that is refused")
-    if not hdu.complete:
-        raise FitsError("the compressed image is cut off in the middle of the file")
-    return tile
+def _rare(hdu, codec):
+    """Whether no sound writer makes such a thing, so that a slow way is good enough."""
+    return (codec in RICE and hdu.bitpix == 64) or (
+        hdu.bitpix < 0 and (hdu.bscale, hdu.bzero) != (1, 0)
+    )
 
 
-class Bands:
-    """Unpacks full-width bands of whole tiles and keeps the latest ones.
+class Tiled:
+    """Boxes of an image that is decoded tile by tile; safe to use from several threads.
 
-    One lock: astropy reads the file through one position. The cache holds CACHE bytes.
+    A tile that lies in the box is decoded to where it is wanted. One that reaches beyond it will be
+    wanted again by the box beside it: it is kept, and the oldest go when there are too many.
     """
 
-    def __init__(self, source, hdu, physical, tile):
-        self.source, self.hdu, self.physical = source, hdu, physical
-        self.height = math.prod(hdu.naxis[1:2])
-        height = tile[1] if len(tile) > 1 else 1
-        row = hdu.naxis[0] * physical.itemsize
-        self.step = min(height * max(1, BAND // (row * height)), self.height)
-        self.lock = threading.Lock()
-        self.cache = OrderedDict()
-        self.hdus = None
+    def __init__(self, source, hdu, grid, decoder, cache):
+        self.source, self.hdu, self.grid, self.decoder = source, hdu, grid, decoder
+        self.faults = []
+        self._told = set()
+        self._blocks = _Blocks(cache)
+        self._lock = threading.Lock()
 
     def read(self, plane, y0, y1, x0, x1):
-        """The box as a new array of the physical type. Raises FitsError."""
-        out = np.empty((y1 - y0, x1 - x0), self.physical)
-        y = y0
-        while y < y1:
-            band, start = self._band(plane, y // self.step)
-            stop = min(start + len(band), y1)
-            out[y - y0 : stop - y0] = band[y - start : stop - start, x0:x1]
-            y = stop
+        """The box as a new array of the physical type. Raises FitsError if a tile is damaged."""
+        out = np.empty((y1 - y0, x1 - x0), self.decoder.physical)
+        for number, _, why in self._into(plane, (y0, x0, y1, x1), out):
+            raise FitsError(self._sentence(number, why))
         return out
 
-    def _band(self, plane, number):
-        start = number * self.step
-        with self.lock:
-            band = self.cache.pop((plane, number), None)
-            if band is None:
-                self.source.check()
-                band = self._unpack(plane, start, min(start + self.step, self.height))
-                self.source.check()
-            self.cache[plane, number] = band
-            while len(self.cache) > 1 and sum(b.nbytes for b in self.cache.values()) > CACHE:
-                self.cache.popitem(last=False)
-        return band, start
+    def fill(self, plane, y0, y1, x0, x1, out):
+        """The box as float32 into `out`, C-contiguous (y1 - y0, x1 - x0) float32.
 
-    def _unpack(self, plane, y0, y1):
-        shape = self.hdu.naxis[::-1]
-        index = np.unravel_index(plane, shape[:-2]) if len(shape) > 2 else ()
-        rows = (slice(y0, y1), slice(None)) if len(shape) > 1 else (slice(None),)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                band = np.asarray(self._open().section[(*map(int, index), *rows)])
-            return band.reshape(y1 - y0, shape[-1]).astype(self.physical, copy=False)
-        except Exception as error:  # damaged tiles raise anything: KeyError, TypeError, zlib.error
-            wrong = f"{self.source.name}: HDU {self.hdu.index} cannot be unpacked"
-            raise FitsError(f"{wrong} ({type(error).__name__}: {error})") from error
+        A damaged tile is NaN, and a Fault in `faults` the first time it is met.
+        """
+        for number, box, why in self._into(plane, (y0, x0, y1, x1), out):
+            rows, columns = _part(box, (y0, x0, y1, x1))
+            out[rows, columns] = np.nan
+            with self._lock:
+                if (plane, number) not in self._told:
+                    self._told.add((plane, number))
+                    self.faults.append(Fault(plane, box, self._sentence(number, why)))
 
-    def _open(self):
-        """The HDU in astropy, from the descriptor already open: a renamed file changes nothing."""
-        from astropy.io import fits as astropy_fits
+    def _sentence(self, number, why):
+        name = f"{self.source.name}: tile {number + 1} of HDU {self.hdu.index}"
+        return f"{name} cannot be unpacked: {why}"
 
-        if self.hdus is None:
-            self.hdus = astropy_fits.open(self.source.file(), memmap=False, lazy_load_hdus=True)
-        return self.hdus[self.hdu.index]
+    def _into(self, plane, box, out):
+        """Put the box into `out`; [(number, (y0, x0, y1, x1) of it, why)] of damaged tiles."""
+        if not out.size:
+            return []
+        self.source.check()
+        layer = self.grid.layer(plane)
+        (high, wide), (y0, x0, y1, x1) = self.grid.size, box
+        touched = y0 // high, x0 // wide, -(-y1 // high), -(-x1 // wide)
+        inner = (0, 0, 0, 0) if layer[2] > 1 else self._inside(touched, box)
+        bad = self._direct(layer, inner, box, out)
+        for part in _around(touched, inner):
+            bad += self._kept(layer, part, box, out)
+        self.source.check()
+        return bad
 
+    def _inside(self, touched, box):
+        """The tiles (ty0, tx0, ty1, tx1) of those touched that lie in the box whole."""
+        (high, wide), (height, width) = self.grid.size, self.grid.shape
+        y0, x0, y1, x1 = box
+        rows = -(-y0 // high), touched[2] if y1 == height else y1 // high
+        columns = -(-x0 // wide), touched[3] if x1 == width else x1 // wide
+        return rows[0], columns[0], rows[1], columns[1]
 
-class Whole:
-    """An image that another process unpacks into a nameless temporary file at the first read."""
+    def _direct(self, layer, tiles, box, out):
+        if tiles[0] >= tiles[2] or tiles[1] >= tiles[3]:
+            return []
+        numbers, places = self._tiles(layer, tiles)
+        jobs = places - (box[0], box[1], 0, 0)
+        bad = self.decoder.decode(numbers, jobs, out)
+        return [(int(numbers[k]), _corners(places[k]), why) for k, why in bad]
 
-    def __init__(self, source, hdu, physical):
-        self.source, self.hdu, self.physical = source, hdu, physical
-        self.height = math.prod(hdu.naxis[1:2])
-        self.lock = threading.Lock()
-        self.raster = self.failure = None
+    def _tiles(self, layer, tiles):
+        """((n,) numbers, (n, 4) y, x, height, width in the picture) of a rectangle of tiles."""
+        (ty0, tx0, ty1, tx1), (high, wide) = tiles, self.grid.size
+        height, width = self.grid.shape
+        ty, tx = np.arange(ty0, ty1)[:, None], np.arange(tx0, tx1)
+        places = np.empty((len(ty), len(tx), 4), np.int64)
+        places[..., 0], places[..., 1] = ty * high, tx * wide
+        places[..., 2] = np.minimum(high, height - places[..., 0])
+        places[..., 3] = np.minimum(wide, width - places[..., 1])
+        numbers = layer[0] + ty * self.grid.down_across[1] + tx
+        return numbers.reshape(-1), places.reshape(-1, 4)
 
-    def read(self, plane, y0, y1, x0, x1):
-        """The box as a new array of the physical type. Raises FitsError."""
-        with self.lock:
-            if self.failure is not None:
-                raise FitsError(self.failure)
-            if self.raster is None:
-                self.source.check()
+    def _kept(self, layer, tiles, box, out):
+        """The part of the box in a rectangle of tiles, from blocks of them that are kept."""
+        down, across = self._blocks.step(self.grid, layer)
+        rows = range(tiles[0] // down, -(-tiles[2] // down))
+        places = [(y, x) for y in rows for x in range(tiles[1] // across, -(-tiles[3] // across))]
+        bad, late = [], []
+        for wait, waiting in ((False, places), (True, late)):  # first what no other thread is at
+            for place in waiting:
+                block = self._blocks.get(self.grid, layer, place, self.decoder.physical)
+                if not block.lock.acquire(blocking=wait):
+                    late.append(place)
+                    continue
                 try:
-                    self.raster = self._unpack()
-                except FitsError as error:
-                    self.failure = str(error)  # or every tile would start a process
-                    raise
-        return self.raster.planes(self.height)(plane, y0, y1, x0, x1)
+                    bad += self._take(layer, block, tiles, box, out)
+                finally:
+                    block.lock.release()
+        return bad
 
-    def _unpack(self):
-        count = math.prod(self.hdu.naxis)
-        with tempfile.TemporaryFile(buffering=0) as file:
-            self._run(file.fileno(), 60 + count // 100_000)
-            fd = os.dup(file.fileno())
-        unpacked = Source(fd, self.source.path)
-        if unpacked.size != count * self.physical.itemsize:
-            raise FitsError(f"{self.source.name}: HDU {self.hdu.index} cannot be unpacked whole")
-        width = self.hdu.naxis[0]
-        return Raster(unpacked, 0, self.physical, self.physical, width, count // width)
+    def _take(self, layer, block, tiles, box, out):
+        tiles = _overlap(tiles, block.tiles)
+        numbers, places = self._tiles(layer, tiles)
+        new = np.flatnonzero([number not in block.known for number in numbers])
+        if len(new):
+            jobs = places[new] - (*block.box[:2], 0, 0)
+            jobs[:, 2] *= layer[2]  # a tile's slabs lie below each other
+            bad = self.decoder.decode(numbers[new], jobs, block.values)
+            block.known.update(dict.fromkeys(numbers[new].tolist()))
+            block.known.update((int(numbers[new[k]]), why) for k, why in bad)
+        (high, wide), (height, width) = self.grid.size, self.grid.shape
+        edge = tiles[0] * high, tiles[1] * wide, tiles[2] * high, tiles[3] * wide
+        wanted = _overlap(_overlap(edge, (0, 0, height, width)), box)
+        rows, columns = _part(wanted, block.box)
+        below = layer[1] * (block.box[2] - block.box[0])
+        part = block.values[rows.start + below : rows.stop + below, columns]
+        with np.errstate(over="ignore", invalid="ignore"):
+            np.copyto(out[_part(wanted, box)], part, casting="unsafe")
+        found = [(int(n), _corners(place)) for n, place in zip(numbers, places, strict=True)]
+        return [(n, where, block.known[n]) for n, where in found if block.known[n]]
 
-    def _run(self, target, seconds):
-        program = Path(__file__).with_name("unpacker.py")
-        words = (self.source.fd, self.hdu.index, self.physical.str, target)
-        command = [sys.executable, "-P", str(program), *map(str, words)]
-        wrong = f"{self.source.name}: HDU {self.hdu.index} cannot be unpacked"
-        keywords = {"pass_fds": (self.source.fd, target), "stdin": subprocess.DEVNULL}
-        try:
-            with self.source.position:
-                done = subprocess.run(command, capture_output=True, timeout=seconds, **keywords)
-        except subprocess.TimeoutExpired as error:
-            raise FitsError(f"{wrong} in {seconds} seconds") from error
-        if done.returncode < 0:
-            raise FitsError(f"{wrong}: its data is damaged and brought the decoder down")
-        if done.returncode:
-            said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-            raise FitsError(f"{wrong} ({said[-1] if said else 'no reason given'})")
+
+class _Block:
+    """Tiles beside and below each other, as far as they were wanted so far.
+
+    tiles, box: (y0, x0, y1, x1) in tiles and in pixels. values: its pixels, slab below slab.
+    known: number of a decoded tile -> None, or why it could not be decoded.
+    """
+
+    def __init__(self, grid, slabs, tiles, dtype):
+        self.tiles = tiles
+        (y0, y1), (x0, x1) = grid.span(1, tiles[0], tiles[2]), grid.span(0, tiles[1], tiles[3])
+        self.box = y0, x0, y1, x1
+        self.values = np.empty((slabs * (y1 - y0), x1 - x0), dtype)
+        self.known = {}
+        self.lock = threading.Lock()
+
+
+class _Blocks:
+    """The blocks used last, up to a number of bytes (at least one)."""
+
+    def __init__(self, most):
+        self.most, self.held = most, 0
+        self.blocks = OrderedDict()
+        self.lock = threading.Lock()
+
+    def get(self, grid, layer, place, dtype):
+        """The block at a place, new or kept."""
+        key = layer[0], place
+        with self.lock:
+            block = self.blocks.pop(key, None)
+            if block is None:
+                (down, across), (y, x), most = self.step(grid, layer), place, grid.down_across
+                rows = y * down, min((y + 1) * down, most[0])
+                columns = x * across, min((x + 1) * across, most[1])
+                tiles = rows[0], columns[0], rows[1], columns[1]
+                block = _Block(grid, layer[2], tiles, dtype)
+                self.held += block.values.nbytes
+            self.blocks[key] = block
+            while len(self.blocks) > 1 and self.held > self.most:
+                self.held -= self.blocks.popitem(last=False)[1].values.nbytes
+            return block
+
+    def step(self, grid, layer):
+        """(rows, columns) of tiles in a block: nearly square, about BLOCK pixels."""
+        (high, wide), (down, across) = grid.size, (1, 1)
+        most_down, most_across = grid.down_across
+        while layer[2] == 1 and 2 * down * high * across * wide <= BLOCK:
+            if down < most_down and (down * high <= across * wide or across >= most_across):
+                down *= 2
+            elif across < most_across:
+                across *= 2
+            else:
+                break
+        return down, across
+
+
+def _around(outer, inner):
+    """The rectangles (y0, x0, y1, x1), none of them empty, that fill `outer` outside `inner`."""
+    y0, x0, y1, x1 = inner
+    if y0 >= y1 or x0 >= x1:
+        return [outer]
+    above, below = (outer[0], outer[1], y0, outer[3]), (y1, outer[1], outer[2], outer[3])
+    left, right = (y0, outer[1], y1, x0), (y0, x1, y1, outer[3])
+    return [part for part in (above, left, right, below) if part[0] < part[2] and part[1] < part[3]]
+
+
+def _overlap(one, two):
+    return (*map(max, one[:2], two[:2]), *map(min, one[2:], two[2:]))
+
+
+def _part(box, whole):
+    """The slices of a box inside an array that is `whole`, both (y0, x0, y1, x1), cut to it."""
+    y0, x0, y1, x1 = _overlap(box, whole)
+    return slice(y0 - whole[0], y1 - whole[0]), slice(x0 - whole[1], x1 - whole[1])
+
+
+def _corners(place):
+    y, x, height, width = place.tolist()
+    return y, x, y + height, x + width

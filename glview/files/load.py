@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from glview.files import ReadError, fits, open_with_source
+from glview.core.image import Image
+from glview.files import ReadError, fits, open_with_source, shown_name
 from glview.files.extensions import provenance_of
 from glview.files.header import FitsError, scan
 from glview.files.source import open_source
@@ -21,7 +22,7 @@ class SavedMask:
     mask: (height, width) bool. probability: (height, width) float32 or None.
     edits: (height, width) uint8 (0 none, 1 added, 2 deleted) or None.
     provenance: version, model, weights_sha256, threshold, dilation, shape, tiling, added, deleted,
-        as far as known; {} for a mask that another program wrote. where: the file it is in.
+        floor, as far as known; {} for a mask that another program wrote. where: the file it is in.
     """
 
     mask: np.ndarray
@@ -29,6 +30,55 @@ class SavedMask:
     edits: np.ndarray | None
     provenance: dict = field(default_factory=dict)
     where: Path = Path()
+
+    @property
+    def shape(self):
+        return self.mask.shape
+
+    def mask_rows(self, y0, y1):
+        """Rows y0..y1 of the mask."""
+        return self.mask[y0:y1]
+
+    def probability_rows(self, y0, y1):
+        """Rows y0..y1 of the probability."""
+        return self.probability[y0:y1]
+
+    def edits_rows(self, y0, y1):
+        """Rows y0..y1 of the edits."""
+        return self.edits[y0:y1]
+
+
+@dataclass(frozen=True)
+class StoredMask:
+    """The same of a frame too large to be read as a whole: Images, read row by row.
+
+    mask may be None, if only the probability is there. Reading raises ReadError.
+    """
+
+    shape: tuple[int, int]
+    mask: Image | None
+    probability: Image | None
+    edits: Image | None
+    provenance: dict
+    where: Path
+
+    def mask_rows(self, y0, y1):
+        """Rows y0..y1 of the mask: (y1 - y0, width) bool."""
+        if self.mask is None:
+            return self.probability_rows(y0, y1) > np.float32(0.5)
+        return self.mask[y0:y1, :] > 0
+
+    def probability_rows(self, y0, y1):
+        """The same of the probability: float32, NaN kept."""
+        return self.probability[y0:y1, :].astype(np.float32, copy=False)
+
+    def edits_rows(self, y0, y1):
+        """The same of the edits: uint8."""
+        rows = self.edits[y0:y1, :]
+        if rows.max(initial=0) > 2:
+            name = shown_name(self.where)
+            raise ReadError(f"{name}: CR_EDITS holds values that glview never writes")
+        return rows
 
 
 def load_mask(path, hdu=None, plane=None):
@@ -39,6 +89,21 @@ def load_mask(path, hdu=None, plane=None):
     CR_MASK and CR_PROBABILITY of other programs count where no mask of glview's is.
     Raises ReadError if there is one that cannot be read or does not fit the image.
     """
+    stored = stored_mask(path, hdu, plane)
+    if stored is None:
+        return None
+    rows = 0, stored.shape[0]
+    probability = None if stored.probability is None else stored.probability_rows(*rows)
+    edits = None if stored.edits is None else stored.edits_rows(*rows)
+    if stored.mask is None:
+        found = probability > np.float32(0.5)
+    else:
+        found = stored.mask_rows(*rows)
+    return SavedMask(found, probability, edits, stored.provenance, stored.where)
+
+
+def stored_mask(path, hdu=None, plane=None):
+    """The same as a StoredMask: only headers are read."""
     source, images = open_with_source(path, hdu)
     image = images[0]
     found = []
@@ -52,7 +117,7 @@ def load_mask(path, hdu=None, plane=None):
     found = [(source, hdus) for source, hdus in found if hdus]
     if not found:
         return None
-    return _load(*max(found, key=lambda pair: _date(pair[1])), image)
+    return _stored(*max(found, key=lambda pair: _date(pair[1])), image)
 
 
 def side_files(path):
@@ -107,19 +172,14 @@ def _date(hdus):
     return max(str(one.cards.get("DATE", "")) for one in hdus)
 
 
-def _load(source, hdus, image):
+def _stored(source, hdus, image):
     hdus = [one for one in hdus if str(one.cards.get("DATE", "")) == _date(hdus)] or hdus
     planes = {one.name.upper(): _plane(source, one, image) for one in hdus}
     mask, probability, edits = (planes.get(name) for name in fits.OWN)
-    if probability is not None:
-        probability = probability.astype(np.float32, copy=False)
-    if edits is not None and edits.max(initial=0) > 2:
-        raise ReadError(f"{source.name}: CR_EDITS holds values that glview never writes")
     provenance = provenance_of(hdus[0].cards) if is_own(hdus[0]) else {}
     if mask is None and probability is None:
         raise ReadError(f"{source.name}: CR_EDITS is there, but the mask is missing")
-    mask = probability > np.float32(0.5) if mask is None else mask > 0
-    return SavedMask(mask, probability, edits, provenance, source.path)
+    return StoredMask(image.shape, mask, probability, edits, provenance, source.path)
 
 
 def _plane(source, hdu, image):
@@ -128,4 +188,4 @@ def _plane(source, hdu, image):
         size, wanted = ("{1} x {0}".format(*shape) for shape in (values.shape, image.shape))
         wrong = f"{hdu.name} in {source.name} is {size} pixels, the image {wanted}"
         raise ReadError(f"{wrong}: it belongs to another image")
-    return values[:, :]
+    return values

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from glview.core.mask import FinalMask
+from glview.core.plane import Plane
 from glview.files import ReadError, open_with_source, shown_name
 from glview.files.cards import card_text, header_bytes, history_text
 from glview.files.commit import SaveError, Version, commit, lock
@@ -60,8 +62,10 @@ def save_mask(
     """Save a mask as CR_MASK (and CR_PROBABILITY, CR_EDITS) with the image's WCS.
 
     path: the image's file, perhaps with `[SCI]` behind it; links are followed.
-    mask: (height, width) bool. probability: the same shape, float32 in [0, 1], kept bit for bit.
-    edits: the same shape, uint8 (0 none, 1 added, 2 deleted); saved if any is not 0.
+    mask: (height, width) bool, an array or what gives its rows, see `extensions.extension`.
+    probability: the same shape, float32 in [0, 1], kept bit for bit; an array or a Plane, whose
+    floor is told in the header. edits: the same shape, uint8 (0 none, 1 added, 2 deleted), an array
+    or a Plane; saved if any is not 0.
     provenance: see `extensions.origin_cards`. hdu: extension of the image; None is the first shown.
     unchanged_since: `stamp` of the file; saving is refused if the file is another by now.
     beside: write the side file even if the image's own file could take the mask.
@@ -78,10 +82,13 @@ def save_mask(
     if changed or (not source.packed and source.stamp != now):
         wrong = f"{source.name} was changed by another program since it was opened"
         raise SaveError(f"{wrong}; open it again, so that the mask fits the image")
+    provenance = dict(provenance or {})
+    if getattr(probability, "floor", 0):
+        provenance["floor"] = probability.floor
     job = _Job(
         image,
         _planes(image, mask, probability, edits),
-        dict(provenance or {}),
+        provenance,
         datetime.now(UTC).replace(tzinfo=None).isoformat("T", "milliseconds"),
     )
     why = "as asked for" if beside else _why_not_inside(source, real)
@@ -110,20 +117,34 @@ class _Job:
 
 
 def _planes(image, mask, probability, edits):
-    """Checked arrays by extension name."""
-    planes = {"CR_MASK": np.asarray(mask)}
+    """What is saved by extension name, checked."""
+    planes = {"CR_MASK": mask if _gives_rows(mask) else np.asarray(mask)}
     if probability is not None:
-        planes["CR_PROBABILITY"] = np.asarray(probability, np.float32)
-    if edits is not None and np.any(edits):
-        planes["CR_EDITS"] = np.asarray(edits)
+        known = _gives_rows(probability)
+        planes["CR_PROBABILITY"] = probability if known else np.asarray(probability, np.float32)
+    if edits is not None:
+        edits = edits if isinstance(edits, Plane) else np.asarray(edits)
+        largest = _largest(edits)
+        if edits.dtype != np.uint8 or largest > 2:
+            raise SaveError("edits must be uint8 with 0 (none), 1 (added) and 2 (deleted)")
+        planes |= {"CR_EDITS": edits} if largest else {}
     for name, values in planes.items():
         if values.shape != image.shape:
             raise SaveError(f"{name} has the shape {values.shape}, the image {image.shape}")
     if planes["CR_MASK"].dtype != np.bool_:
         planes["CR_MASK"] = planes["CR_MASK"] != 0
-    if "CR_EDITS" in planes and (edits.dtype != np.uint8 or edits.max() > 2):
-        raise SaveError("edits must be uint8 with 0 (none), 1 (added) and 2 (deleted)")
     return planes
+
+
+def _gives_rows(values):
+    """Whether this is no array but gives rows when it is sliced."""
+    return isinstance(values, FinalMask | Plane)
+
+
+def _largest(edits):
+    """The largest value of edits, an array or a Plane."""
+    parts = edits.values() if isinstance(edits, Plane) else [edits]
+    return max((part.max(initial=0) for part in parts), default=0)
 
 
 def _why_not_inside(source, real):

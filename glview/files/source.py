@@ -1,4 +1,4 @@
-"""An open file that is read by position, and packed files unpacked into one.
+"""An open file that is read by position.
 
 Files are never mapped into memory: when another program shortens a mapped file, the process dies
 with SIGBUS, whereas a read that comes back short is an error that can be told.
@@ -12,7 +12,6 @@ import weakref
 
 from glview.files import ReadError, shown_name
 
-CHUNK = 1 << 20
 MAX_UNPACKED = 8 << 30
 MAX_RATIO = 200
 ALWAYS_ALLOWED = 1 << 30
@@ -20,7 +19,9 @@ PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\0": "xz"}
 
 
 class FileChangedError(ReadError):
-    """Another program changed the file while it was open here."""
+    """Another program changed the file while it was open here: nothing of it can be trusted."""
+
+    fatal = True
 
 
 class Source:
@@ -99,15 +100,20 @@ def stamp_of(status):
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def open_source(path):
-    """Open a regular file, unpacked if it is gzip, bzip2 or xz. Raises ReadError."""
+def open_source(path, progress=None):
+    """Open a regular file, unpacked if it is gzip, bzip2 or xz. Raises ReadError.
+
+    progress: told about the unpacking, as `packed.unpack` says.
+    """
     source = Source(_open(path), path)
     if not source.size:
         raise ReadError(f"{source.name} is empty (0 bytes): the copy or download failed")
     start = source.read(0, 8)
     for magic, kind in PACKED.items():
         if start.startswith(magic):
-            return _unpack(source, kind)
+            from glview.files.packed import unpack
+
+            return unpack(source, kind, progress)
     if start.startswith(b"\x1f\x9d"):
         raise ReadError(f"{source.name} is packed by compress (.Z); unpack it first: gunzip FILE")
     return source
@@ -138,64 +144,3 @@ def path_text(path):
 def most_unpacked(packed):
     """How many bytes may come out of `packed` ones before it looks like a trap."""
     return min(MAX_UNPACKED, max(ALWAYS_ALLOWED, MAX_RATIO * packed))
-
-
-def _unpack(source, kind):
-    """The unpacked bytes in a nameless temporary file, as far as they can be unpacked."""
-    from tempfile import TemporaryFile
-
-    limit = most_unpacked(source.size)
-    with TemporaryFile(buffering=0) as target:
-        problem = _copy_unpacked(source, kind, target, limit)
-        fd = os.dup(target.fileno())
-    unpacked = Source(fd, source.path, kind)
-    if not unpacked.size:
-        raise ReadError(f"{source.name} cannot be unpacked: {problem or 'nothing is inside'}")
-    if problem:
-        unpacked.notes = (f"{kind} data is damaged or cut off ({problem}): the rest is missing",)
-    return unpacked
-
-
-def _copy_unpacked(source, kind, target, limit):
-    """Copy until the end or the first error; returns what was wrong, or ""."""
-    import zlib
-    from lzma import LZMAError
-
-    total = 0
-    with source.file() as packed, _opener(kind)(packed) as file:
-        while True:
-            try:
-                chunk = file.read1(CHUNK)
-            except (EOFError, OSError, ValueError, zlib.error, LZMAError) as error:
-                return str(error) or type(error).__name__
-            if not chunk:
-                return ""
-            total += len(chunk)
-            if total > limit:
-                size = f"{limit / (1 << 30):.1f} GiB"
-                wrong = f"{source.name} unpacks to more than {size}, which looks like a trap"
-                raise ReadError(f"{wrong}; if it is real, unpack it by hand first")
-            _write(source, target, chunk)
-
-
-def _write(source, target, chunk):
-    try:
-        while chunk:
-            chunk = chunk[target.write(chunk) :]
-    except OSError as error:
-        wrong = f"no room to unpack {source.name}: {error.strerror}"
-        raise ReadError(f"{wrong}; set TMPDIR to a folder with more space") from error
-
-
-def _opener(kind):
-    if kind == "bzip2":
-        from bz2 import BZ2File
-
-        return BZ2File
-    if kind == "xz":
-        from lzma import LZMAFile
-
-        return LZMAFile
-    from gzip import GzipFile
-
-    return lambda file: GzipFile(fileobj=file)

@@ -40,25 +40,32 @@ class Painter:
         self._mask = ctx.vertex_array(build(ctx, "maskpane.frag"), [])
         self._colours_key = self._table_key = None
 
-    def image(self, document, overlay, values, state, place):
-        """Draw the image pane into the bound target.  values, state: textures; place: uniforms."""
-        self._fill_tables(document)
-        settings, (low, high) = document.stretch, document.limits
+    def image(self, document, overlay, cells, place, shown):
+        """Draw the image pane into the bound target.
+
+        cells: textures of "values" and "state"; place: uniforms; shown: (Joining, level) of
+        the values.
+        """
+        self._fill_tables(document, shown)
+        settings, (low, high) = document.stretch, document.limits_at(*shown)
         kinds = (*stretch.SCALINGS, "histogram")
         opacity = overlay.opacity if overlay.shown else 0.0
         assign(self._image.program, values=0, state=1, colours=2, table=3, limits=(low, high),
                kind=kinds.index(settings.kind), contrast=settings.contrast, bias=settings.bias,
                nan_colour=PALETTE.nan, inf_colour=PALETTE.infinite,
-               overlay=(*overlay.colour, opacity), outline=overlay.outline, **self._shared(place))
-        for unit, texture in enumerate((values, state, self.colours, self.table)):
+               overlay=(*overlay.colour, opacity), outline=overlay.outline,
+               any_mask="state" in cells, **self._shared(place))
+        for unit, texture in enumerate((cells["values"], cells.get("state", self.greys),
+                                        self.colours, self.table)):
             texture.use(unit)
         self._image.render(moderngl.TRIANGLES, vertices=3)
 
-    def mask(self, overlay, confidence, state, place):
-        """Draw the mask pane into the bound target."""
-        assign(self._mask.program, confidence=0, state=1, colours=2,
-               show_confidence=overlay.pane == "confidence", **self._shared(place))
-        for unit, texture in enumerate((confidence, state, self.greys)):
+    def mask(self, overlay, cells, place):
+        """Draw the mask pane into the bound target; cells: textures of "state", "confidence"."""
+        assign(self._mask.program, confidence=0, state=1, colours=2, any_mask="state" in cells,
+               show_confidence="confidence" in cells, **self._shared(place))
+        for unit, texture in enumerate((cells.get("confidence", self.greys),
+                                        cells.get("state", self.greys), self.greys)):
             texture.use(unit)
         self._mask.render(moderngl.TRIANGLES, vertices=3)
 
@@ -67,13 +74,13 @@ class Painter:
         return {"background": PALETTE.background, "added_colour": PALETTE.added,
                 "deleted_colour": PALETTE.deleted, **place}
 
-    def _fill_tables(self, document):
+    def _fill_tables(self, document, shown):
         key = (document.stretch.colormap, document.stretch.invert)
         if key != self._colours_key:
             textures.write(self.colours, colormaps.table(*key)[None])
             self._colours_key = key
         if document.stretch.kind == "histogram":
-            table = document.table
+            table = document.table_at(*shown)
             if table is not self._table_key:
                 textures.write(self.table, table[None])
                 self._table_key = table
@@ -115,9 +122,6 @@ class Pane:
     def __init__(self, ctx, shrink):
         self.buffer = textures.Buffer(ctx, 4, "f1")
         self._shrink = shrink
-        self._shrunk = {"values": textures.Buffer(ctx), "confidence": textures.Buffer(ctx),
-                        "state": textures.Buffer(ctx, 1, "f1")}
-        self._keys = {}
 
     @property
     def texture(self):
@@ -128,24 +132,17 @@ class Pane:
         self.buffer.resize(size[1], size[0])
         self.buffer.use(*PALETTE.background, 1.0)
 
-    def cells(self, window, region, sources, rule="mean"):
+    def cells(self, window, region, cells):
         """What to draw the pane from: (textures by name, place).
 
-        sources: name ("values", "confidence", "state") -> (version, texture) of the region.
-        rule: "mean" or "max" of the values under a screen pixel.
+        cells: name ("values", "confidence", "state") -> area.Cells of the region.
         """
         where = place(window, region)
         if window.zoom * (1 << region.level) >= 1.0:
-            return {name: texture for name, (_, texture) in sources.items()}, where
-        for name, (version, texture) in sources.items():
-            key = (version, window, region, rule)
-            if self._keys.get(name) != key:
-                self._keys[name] = key
-                buffer = self._shrunk[name]
-                buffer.resize(window.size[1], window.size[0])
-                buffer.use()
-                self._shrink.draw(rule if name == "values" else name, texture, where)
-        return {name: self._shrunk[name].texture for name in sources}, _on_screen(where)
+            return {name: kind.texture for name, kind in cells.items()}, where
+        shrunk = {name: self._shrink.joined(name, kind, window, region, where)
+                  for name, kind in cells.items()}
+        return shrunk, _on_screen(where)
 
     def pixels(self):
         """(height, width, 3) uint8, top row first."""
@@ -153,15 +150,37 @@ class Pane:
 
 
 class Shrink:
-    """The programs that join the cells under a screen pixel, one for each kind of cell."""
+    """Joins the cells under a screen pixel; panes of one size share what it made."""
+
+    KEPT = 2  # buffers of a kind: one for each pane, where their sizes differ
 
     def __init__(self, ctx):
+        self.ctx, self._made = ctx, {}
         self._programs = {name: ctx.vertex_array(build(ctx, fragment), []) for name, fragment in (
-            ("mean", "shrinkmean.frag"), ("max", "shrinkmax.frag"),
+            ("mean", "shrinkmean.frag"), ("max", "shrinkmax.frag"), ("peaks", "shrinkpeaks.frag"),
             ("confidence", "shrinkmax.frag"), ("state", "shrinkmask.frag"))}
 
-    def draw(self, name, texture, where):
-        """Join the cells of `texture` into the bound target."""
-        texture.use(0)
-        assign(self._programs[name].program, values=0, state=0, **where)
-        self._programs[name].render(moderngl.TRIANGLES, vertices=3)
+    def joined(self, name, cells, window, region, where):
+        """The texture of a pane's size that holds the joined cells."""
+        made = self._made.setdefault(name, {})
+        key = (cells.version, cells.join, cells.uniforms, window, region)
+        found = made.pop(window.size, None)
+        buffer = self._buffer(name, made) if found is None else found[1]
+        if found is None or found[0] != key:
+            buffer.resize(window.size[1], window.size[0])
+            buffer.use()
+            self._draw(cells, where)
+        made[window.size] = key, buffer
+        return buffer.texture
+
+    def _buffer(self, name, made):
+        """A new buffer, or the one used longest ago."""
+        if len(made) >= self.KEPT:
+            return made.pop(next(iter(made)))[1]
+        return textures.Buffer(self.ctx, 1, "f1" if name == "state" else "f4")
+
+    def _draw(self, cells, where):
+        program = self._programs[cells.join]
+        cells.texture.use(0)
+        assign(program.program, values=0, state=0, **dict(cells.uniforms), **where)
+        program.render(moderngl.TRIANGLES, vertices=3)

@@ -1,83 +1,21 @@
-"""The part of a document that the panes show, as cells of one pyramid level in GPU buffers.
+"""The cells that the panes show, in GPU buffers: values, confidence, edits, state of the mask.
 
 Both panes are drawn from these buffers, so they cannot disagree.  A buffer is drawn again only when
 its key changed.
 """
 
-from dataclasses import dataclass
 from itertools import groupby
 
 import moderngl
 import numpy as np
 
 from glview.core import mask, pyramid, tiles
-from glview.core.view import level_for
+from glview.core.pyramid import RAW_LEVELS
 from glview.gl import textures
+from glview.gl.area import Cells, buffer_side, newest_around, region_for
 from glview.gl.program import assign, build
 
-GRAIN = 128  # buffers grow in steps of this many cells, so that panning does not make new ones
 NOTHING_KNOWN = -1.0
-
-
-@dataclass(frozen=True)
-class Region:
-    """level: of the pyramid; box: (y0, x0, y1, x1) cells drawn; shape: (h, w) of the level."""
-
-    level: int
-    box: tuple[int, int, int, int]
-    shape: tuple[int, int]
-
-    @property
-    def size(self):
-        """(width, height) in cells."""
-        return self.box[3] - self.box[1], self.box[2] - self.box[0]
-
-    @property
-    def extent(self):
-        """(x0, y0, x1, y1) of the image in the region's cells."""
-        y0, x0 = self.box[:2]
-        return (max(0, -x0), max(0, -y0), min(self.shape[1], self.box[3]) - x0,
-                min(self.shape[0], self.box[2]) - y0)
-
-
-def region_for(document, windows, most, largest):
-    """The smallest Region that all panes need.
-
-    It is of a coarser level where it had more than `most` tiles, or where its buffer had a side of
-    more than `largest` cells, which the driver cannot make.
-    """
-    top = tiles.levels(document.image.shape) - 1
-    level = min(level_for(windows[0].zoom), top)
-    while True:
-        region = _at_level(document, windows, level)
-        fits = all(_buffer_side(side) <= largest for side in region.size)
-        if level == top or (fits and len(tiles.visible(region.shape, 0, region.box)) <= most):
-            return region
-        level += 1
-
-
-def _buffer_side(cells):
-    return -(-cells // GRAIN) * GRAIN
-
-
-def _at_level(document, windows, level):
-    """What the panes need of a level, with the margin that dilation needs."""
-    boxes = np.array([window.box for window in windows]) / (1 << level)
-    margin = 1 + (document.mask.dilation if level == 0 else 0)
-    low = np.floor(boxes[:, :2].min(0)).astype(int) - margin
-    high = np.ceil(boxes[:, 2:].max(0)).astype(int) + margin
-    bounds = tiles.level_shape(document.image.shape, level)
-    low = np.clip(low, 0, np.array(bounds) - 1)
-    high = np.clip(high, low + 1, bounds)
-    return Region(level, (*low.tolist(), *high.tolist()), bounds)
-
-
-def _newest_around(stamps, level, ty, tx):
-    """The newest stamp of a tile and its neighbours, from which dilation reaches into it."""
-    rows, columns = (-(-n // tiles.SIZE) for n in tiles.level_shape(stamps.shape, level))
-    return max(stamps.at(level, y, x)
-               for y in range(max(0, ty - 1), min(rows, ty + 2))
-               for x in range(max(0, tx - 1), min(columns, tx + 2)))
 
 
 class Regions:
@@ -98,31 +36,55 @@ class Regions:
         self._keys = {}
         self.wishes = {}
         self.versions = dict.fromkeys(("image", "confidence", "edits", "reach", "state"), 0)
-        self.sharp = True
+        self.sharp, self.cells = True, {}
 
-    def draw(self, document, windows):
+    def draw(self, document, windows, joining):
         """Bring the buffers up to date for the panes; returns the Region they hold.
 
+        joining: how values become one where the picture is zoomed out.
+        Afterwards `cells` holds what the panes are drawn from: "values", and if there is any mask
+        "confidence" and "state".  `wishes` holds what is missing: (kind, owner, level, ty, tx),
+        stamp -> a callable for a worker; `sharp` is False while a stand-in is drawn for something.
         `versions` counts how often each buffer was drawn.
-        Afterwards `wishes` holds what is missing: (kind, owner, level, ty, tx), stamp -> a callable
-        for a worker; `sharp` is False while a stand-in is drawn for something.
         """
         self.wishes, self.sharp = {}, True
         region = region_for(document, windows, self._held.most, self._largest)
         owner = document.key
-        self._draw_image(document, region, owner)
-        self._draw_confidence(document, region, owner)
-        self._draw_edits(document, region, owner)
-        self._draw_state(document, region, owner)
+        self._draw_image(document, region, owner, joining)
+        some = self._draw_confidence(document, region, owner)
+        some |= self._draw_edits(document, region, owner)
+        self.cells = {"values": Cells((self.versions["image"],), self.image.texture, joining.rule,
+                                      (("reach", joining.reach),))}
+        if some:
+            small = region.level > 0 and windows[0].zoom * (1 << region.level) < 1.0
+            self._add_mask(document, region, owner, small)
         return region
+
+    def _add_mask(self, document, region, owner, small):
+        """The cells of the mask; small: they are joined anyway, and need no buffer of their own."""
+        version = (self.versions["confidence"],)
+        self.cells["confidence"] = Cells(version, self.confidence.texture, "confidence")
+        threshold = float(np.float32(document.mask.threshold))
+        if small:
+            uniforms = (("threshold", threshold), ("reduced", True))
+            self.cells["state"] = Cells(version, self.confidence.texture, "state", uniforms)
+        else:
+            self._draw_state(document, region, owner, threshold)
+            self.cells["state"] = Cells((self.versions["state"],), self.state.texture, "state",
+                                        (("reduced", False),))
 
     # image
 
-    def _draw_image(self, document, region, owner):
-        look = (document.image.plane, document.stretch.zoomout)
-        found = self._tiles("image", region, (owner, "image", *look),
-                            lambda level, ty, tx: 0, self._image_maker(document))
-        key = (owner, look, region, found, id(document.preview[0]))
+    def _draw_image(self, document, region, owner, joining):
+        reduced = document.pyramid
+
+        def stamp(level, ty, tx):
+            return 0 if level < RAW_LEVELS else reduced.stamps.at(level, ty, tx)
+
+        found = self._tiles("image", region, (owner, "image", joining), stamp,
+                            self._image_maker(document, joining))
+        self.sharp &= region.level < RAW_LEVELS or reduced.complete
+        key = (owner, joining, region, found, id(document.preview[0]))
         if self._keys.get("image") == key:
             return
         self._start("image", region, (np.nan,))
@@ -132,14 +94,15 @@ class Regions:
         self._paste(region, rows, self.stores["image"], found)
         self._keys["image"] = key
 
-    def _image_maker(self, document):
-        image, reduced, rule = document.image, document.pyramid, document.stretch.zoomout
+    @staticmethod
+    def _image_maker(document, joining):
+        image, reduced, preview = document.image, document.pyramid, document.preview
 
         def maker(level, ty, tx):
-            if level > 2 and reduced is None:
-                return None
-            return lambda: pyramid.tile(image, reduced, level, ty, tx, tiles.SIZE,
-                                        rule)
+            if level >= RAW_LEVELS and not reduced.stamps.at(level, ty, tx):
+                return None  # nothing of it was read yet
+            return lambda: pyramid.tile(image, reduced, level, ty, tx, tiles.SIZE, joining.rule,
+                                        joining.noise, preview)
 
         return maker
 
@@ -153,25 +116,23 @@ class Regions:
 
     def _draw_confidence(self, document, region, owner):
         detection, edits, settings = document.detection, document.edits, document.mask
-        values = detection.confidence
+        values, pools = detection.confidence, document.pools
         found = ()
-        if values is not None or (region.level and edits.array is not None):
+        if values is not None or (region.level and edits.any):
             grown = (settings.dilation, settings.shape) if region.level else ()
+            stamps = detection.stamps, edits.stamps
 
             def stamp(level, ty, tx):
                 if level == 0:
                     return detection.stamps.at(level, ty, tx)
-                newest = _newest_around if settings.dilation else tiles.Stamps.at
+                newest = newest_around if settings.dilation else tiles.Stamps.at
                 return (newest(detection.stamps, level, ty, tx), edits.stamps.at(level, ty, tx),
                         grown)
 
             def maker(level, ty, tx):
-                box = tiles.tile_box(document.image.shape, level, ty, tx)
                 if level == 0:
-                    return values[box[0]:box[2], box[1]:box[3]].copy
-                full = tuple(edge << level for edge in box)
-                full = (*full[:2], min(full[2], edits.shape[0]), min(full[3], edits.shape[1]))
-                return lambda: mask.pooled(values, settings, edits.array, full, 1 << level)
+                    return _cut(values, document.image.shape, ty, tx)
+                return lambda: pools.tile(values, settings, edits.plane, stamps, level, ty, tx)
 
             found = self._tiles("confidence", region, (owner, "confidence"), stamp, maker)
         key = (owner, region, found)
@@ -179,14 +140,14 @@ class Regions:
             self._start("confidence", region, (NOTHING_KNOWN,))
             self._paste(region, [], self.stores["confidence"], found)
             self._keys["confidence"] = key
+        return bool(found)
 
     def _draw_edits(self, document, region, owner):
         edits = document.edits
         found = ()
-        if region.level == 0 and edits.array is not None:
+        if region.level == 0 and edits.any:
             def maker(level, ty, tx):
-                y0, x0, y1, x1 = tiles.tile_box(edits.shape, level, ty, tx)
-                return edits.array[y0:y1, x0:x1].copy
+                return _cut(edits.plane, edits.shape, ty, tx)
 
             found = self._tiles("edits", region, (owner, "edits"), edits.stamps.at, maker)
         key = (owner, region, found)
@@ -194,20 +155,22 @@ class Regions:
             self._start("edits", region, (0.0,))
             self._paste(region, [], self.stores["edits"], found)
             self._keys["edits"] = key
+        return bool(found)
 
-    def _draw_state(self, document, region, owner):
+    def _draw_state(self, document, region, owner, threshold):
         settings = document.mask
         key = (owner, settings, self._keys["confidence"], self._keys["edits"])
         if self._keys.get("state") == key:
             return
         radius = settings.dilation if region.level == 0 else 0
         widths = mask.half_widths(settings.shape, radius)
-        shared = {"threshold": float(np.float32(settings.threshold)), "radius": radius,
+        shared = {"threshold": threshold, "radius": radius,
                   "size": region.size, "confidence": 0, "reach": 1, "edits": 2}
         self.confidence.texture.use(0)
         self._start("reach", region, ())
-        assign(self._reach.program, **shared)
-        self._reach.render(moderngl.TRIANGLES, vertices=3)
+        if radius:
+            assign(self._reach.program, **shared)
+            self._reach.render(moderngl.TRIANGLES, vertices=3)
         self._start("state", region, ())
         self.reach.texture.use(1)
         self.edits.texture.use(2)
@@ -255,7 +218,7 @@ class Regions:
         buffer = getattr(self, name)
         self.versions[name] += 1
         width, height = region.size
-        buffer.resize(_buffer_side(width), _buffer_side(height))
+        buffer.resize(buffer_side(width), buffer_side(height))
         buffer.use(*clear)
         buffer.target.viewport = (0, 0, width, height)
 
@@ -286,3 +249,9 @@ class Regions:
             self._instances.orphan()
             self._instances.write(np.array(rows, np.float32))
             self._tile_vao.render(moderngl.TRIANGLE_STRIP, vertices=4, instances=len(rows))
+
+
+def _cut(plane, shape, ty, tx):
+    """A callable for the pixels of one tile of an array or Plane of `shape`."""
+    y0, x0, y1, x1 = tiles.tile_box(shape, 0, ty, tx)
+    return lambda: np.ascontiguousarray(plane[y0:y1, x0:x1])

@@ -3,12 +3,14 @@
 from dataclasses import replace
 
 from glview.core import cutout
+from glview.core.stretch import MEAN
 from glview.gl import textures
 from glview.gl.panes import PALETTE
 
 ACROSS = 28  # slots a row and rows of slots: as many as a screen of 3840 x 2160 shows
 SLOTS = ACROSS * ACROSS
 PIXELS = 96  # screen pixels a side of a drawn thumbnail
+PIXEL_BY_PIXEL = (MEAN, 0)
 
 
 class Thumbnails:
@@ -92,7 +94,7 @@ class Thumbnails:
         """Bring the pictures that are wanted in this frame up to date."""
         keys, self._wanted = self._wanted, []
         overlay = replace(overlay, shown=True, outline=True)
-        look = (document.stretch, document.limits, overlay)
+        look = (document.stretch, document.limits_at(*PIXEL_BY_PIXEL), overlay)
         stale = [key for key in keys if key in self._slots
                  and self._drawn.get(self._slots[key][0]) != look]
         if not stale:
@@ -102,8 +104,8 @@ class Thumbnails:
             slot, shown, _, inside = self._slots[key]
             x, y = slot % ACROSS, slot // ACROSS
             self.picture.target.viewport = (x * PIXELS, y * PIXELS, PIXELS, PIXELS)
-            painter.image(document, overlay, self.values, self.state,
-                          self._place(x, y, shown, inside, document.image.y_up))
+            painter.image(document, overlay, {"values": self.values, "state": self.state},
+                          self._place(x, y, shown, inside, document.image.y_up), PIXEL_BY_PIXEL)
             self._drawn[slot] = look
 
     @staticmethod

@@ -3,6 +3,8 @@
 from glview.core import tiles
 from glview.gl import textures
 
+FEWEST = 16
+
 
 class TileStore:
     """Square tiles in the layers of texture arrays; the least recently used goes first.
@@ -19,6 +21,11 @@ class TileStore:
         self.pages = []
         self._free = []
         self._held = {}
+
+    @property
+    def nbytes(self):
+        """Bytes of the texture arrays made so far."""
+        return sum(page.layers * self.side * self.side * int(self.dtype[1]) for page in self.pages)
 
     def slot(self, key):
         """(page, layer) that holds `key`, or None; it counts as used now."""
@@ -63,22 +70,33 @@ class TileStore:
         return self._held.pop(next(iter(self._held)))[0]
 
 
+def count_for(nbytes):
+    """How many tiles of each kind fit `nbytes`; never too few to draw the panes and the overview.
+    """
+    return max(FEWEST, nbytes // (tiles.SIZE * tiles.SIZE * (4 + 4 + 1)))
+
+
 class Tiles:
     """The tiles and previews on the GPU, shared by everything that draws documents.
 
-    count: how many tiles of each kind may stay there (1 MiB each); most: how many of them one
-    region may use, so that another one does not push them out again.
+    count: how many tiles of each kind may stay there; most: how many of them one region may use, so
+    that another one does not push them out again.
     """
 
     def __init__(self, ctx, count=192):
-        self.ctx, self.most = ctx, count - count // 8
         side = tiles.SIZE
+        self.ctx, self.most = ctx, count - count // 8
         self.stores = {
             "image": TileStore(ctx, side, count),
             "confidence": TileStore(ctx, side, count),
             "edits": TileStore(ctx, side, count, "f1"),
         }
         self._previews = {}
+
+    @property
+    def nbytes(self):
+        """Bytes that the tiles take now."""
+        return sum(store.nbytes for store in self.stores.values())
 
     def put(self, key, stamp, array):
         """A wish came true; key: (owner, kind, ...)."""

@@ -1,8 +1,8 @@
-"""Arrays that two processes share, as files mapped into memory.  No torch here.
+"""Pixels that two processes share, as a nameless file mapped into memory.  No torch here.
 
-Files and not multiprocessing.shared_memory, because the room can be reserved: a full /dev/shm
-then is an error that can be told, where a write into a missing page would kill the process;
-and because a child's resource tracker would unlink the parent's block on Python before 3.13.
+A file and not multiprocessing.shared_memory, because the room can be reserved: a full /dev/shm
+then is an error that can be told, where a write into a missing page would kill the process.
+It has no name, so nothing is left of it however the processes end.
 """
 
 import os
@@ -17,61 +17,49 @@ from glview.models.registry import ModelError
 _MEMORY = Path("/dev/shm")
 
 
-def _folder(nbytes):
-    """Where a block should lie: in memory if there is room to spare, else the temporary folder."""
-    if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > 1.1 * nbytes:
-        return str(_MEMORY)
-    return tempfile.gettempdir()
-
-
 class Block:
-    """A new (H, W) float32 array of zeros that another process can `attach`.
+    """A new (H, W) float32 array of zeros; a child that inherits `fd` can `attach` it.
 
-    The array lives as long as anyone holds it, also after `unlink`.
     Raises ModelError where there is no room for it.
     """
 
     def __init__(self, shape):
         nbytes = 4 * shape[0] * shape[1]
-        folder = _folder(2 * nbytes)
+        folder = _folder(nbytes)
         try:
-            handle, self.path = tempfile.mkstemp(prefix="glview-", suffix=".f32", dir=folder)
-            with os.fdopen(handle, "wb") as file:
-                file.truncate(nbytes)
-            self.array = attach(self.path, shape)
+            self._file = tempfile.TemporaryFile(dir=folder)
+            self._reserve(nbytes)
+            self.array = attach(self._file.fileno(), shape)
         except OSError as error:
-            raise ModelError(_no_room(nbytes, folder, error)) from error
-        self._shape = shape
+            raise ModelError(
+                f"no room for {nbytes / 1e6:.0f} MB of shared pixels in {folder}"
+                f" ({error.strerror}); free some, or set TMPDIR to a folder with room"
+            ) from error
 
-    def reserve(self):
-        """Take the room from the file system; raises ModelError if it is not there.
+    @property
+    def fd(self):
+        """The file's descriptor, open as long as the Block is not closed."""
+        return self._file.fileno()
 
-        Touches every page, so it belongs on a worker.
-        """
-        if not hasattr(os, "posix_fallocate"):
-            return
-        nbytes = 4 * self._shape[0] * self._shape[1]
-        try:
-            with open(self.path, "r+b") as file:
-                os.posix_fallocate(file.fileno(), 0, nbytes)
-        except OSError as error:
-            raise ModelError(_no_room(nbytes, os.path.dirname(self.path), error)) from error
+    def close(self):
+        """Give it back; the room is free when the other process has ended, too."""
+        self.array = None
+        self._file.close()
 
-    def unlink(self):
-        """Remove the name.  May be called twice; systems that keep open files refuse till later."""
-        try:
-            os.unlink(self.path)
-        except (FileNotFoundError, PermissionError):
-            return
+    def _reserve(self, nbytes):
+        self._file.truncate(nbytes)
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(self._file.fileno(), 0, nbytes)
 
 
-def attach(path, shape):
-    """The (H, W) float32 array of a block's file, shared and writable."""
-    return np.memmap(path, np.float32, "r+", shape=tuple(shape)).view(np.ndarray)
+def attach(fd, shape):
+    """The (H, W) float32 array of a block's descriptor, shared and writable."""
+    with os.fdopen(os.dup(fd), "r+b") as file:
+        return np.memmap(file, np.float32, "r+", shape=tuple(shape)).view(np.ndarray)
 
 
-def _no_room(nbytes, folder, error):
-    return (
-        f"no room for {nbytes / 1e6:.0f} MB of shared pixels in {folder} ({error.strerror});"
-        " free some, or set TMPDIR to a folder with room"
-    )
+def _folder(nbytes):
+    """Where a block should lie: in memory if there is room to spare, else the temporary folder."""
+    if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > 1.1 * nbytes:
+        return str(_MEMORY)
+    return tempfile.gettempdir()

@@ -9,7 +9,7 @@ import torch
 from glview.models.frame import as_frame
 from glview.models.registry import ModelError, ModelInfo, choose
 from glview.models.seamless import seamless
-from glview.models.tiling import Task, Watch, boxes, full, stamps
+from glview.models.tiling import Task, Watch, full, grid, stamps
 from glview.models.unet import Network, Recipe
 from glview.models.weights import read_weights
 
@@ -18,12 +18,11 @@ TILINGS = {"seamless": seamless, "full": full, "cosmic-conn": stamps}
 
 @dataclass(frozen=True)
 class Result:
-    """confidence: (H, W) float32 in [0, 1]; bad: pixels that were NaN, infinite or masked.
-
-    notes: sentences for the user; seconds: how long it took.
+    """confidence: (H, W) float32 in [0, 1], None of a stream; bad: pixels that were NaN, infinite
+    or masked; notes: sentences for the user; seconds: how long it took.
     """
 
-    confidence: np.ndarray
+    confidence: np.ndarray | None
     bad: int
     notes: tuple[str, ...]
     seconds: float
@@ -71,11 +70,21 @@ class Model:
         return self.detect(image, Watch(progress, cancel, on_tile), out).confidence
 
     def detect(self, image, watch=Watch(), out=None):  # noqa: B008 - frozen, so it can be shared
-        """As `detect_cr`, with a Watch (which may hold a centre to begin at); returns a Result."""
-        began = time.perf_counter()
+        """As `detect_cr`, with a Watch (which may say where to begin); returns a Result."""
         frame = as_frame(image)
-        out = _check_out(out, frame.shape)
-        task = Task(frame, out, self.network, self.recipe, self.crop, self.tile, watch)
+        return self._search(frame, watch, _check_out(out, frame.shape))
+
+    def stream(self, image, watch, known=()):
+        """As `detect`, for frames of any size: only `watch.on_tile` gets the confidence.
+
+        known: boxes (y0, x0, y1, x1) that an earlier search handed out and that are left out.
+        The Result's `confidence` is None, its `bad` counts the boxes searched now.
+        """
+        return self._search(as_frame(image), watch, None, known)
+
+    def _search(self, frame, watch, out, known=()):
+        began = time.perf_counter()
+        task = Task(frame, out, self.network, self.recipe, self.crop, self.tile, watch, known)
         skipped = self._skipped(frame.shape)
         # TF32 convolutions would move single confidences by a thousandth.
         exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
@@ -90,8 +99,9 @@ class Model:
             return 0
         step = self.recipe.step
         size = self.crop if self.tiling == "cosmic-conn" else max(shape)
-        grid = ((y1 - y0, x1 - x0) for y0, x0, y1, x1 in boxes(shape, size))
-        computed = sum((h // step * step) * (w // step * step) for h, w in grid)
+        boxes = grid(shape, size)
+        sides = (boxes[:, 2:] - boxes[:, :2]) // step * step
+        computed = int(sides.prod(axis=1).sum())
         if computed == 0:
             raise ModelError(
                 f"the tiling {self.tiling!r} needs {step} rows and columns, this frame is {shape};"

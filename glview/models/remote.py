@@ -1,6 +1,7 @@
 """A detection in a child process, so that it can be killed at once and never stalls the window.
 
-No torch here: the child imports it.  The picture and the confidence lie in memory that both share.
+No torch here: the child imports it.  It reads a file by itself, the pixels of an array lie in
+memory that both share, and the confidence comes back tile by tile, so a gigapixel needs no room.
 """
 
 import json
@@ -9,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections import deque
 from pathlib import Path
 
 import glview
@@ -17,40 +17,81 @@ from glview.core.cancel import Cancelled
 from glview.models.blocks import Block
 from glview.models.frame import as_frame
 from glview.models.registry import ModelError
+from glview.models.wire import receive
 
+CHILD = "glview.detectchild"  # named, not imported: it opens files, which this layer cannot
+WAITING = 1 << 25  # bytes of tiles that may lie here before the child has to wait
 _BAND = 1 << 22  # pixels copied between two looks at `cancel`
 _GRACE = 5.0  # seconds for a child that has closed its output to end
 _TAIL = 600  # characters of the child's last words that a person is shown
 
 
+class _Mailbox:
+    """Events from the thread to whoever polls.  `wake` is called after each."""
+
+    def __init__(self, wake):
+        self._events, self._nbytes, self._open = [], 0, True
+        self._changed = threading.Condition()
+        self._wake = wake
+
+    def put(self, event):
+        """Leave an event; waits while too many tiles lie here.
+
+        Raises Cancelled where nobody wants them any more.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._nbytes < WAITING or not self._open)
+            if not self._open:
+                raise Cancelled
+            self._events.append(event)
+            self._nbytes += _nbytes(event)
+        self._wake()
+
+    def end(self, event):
+        """Leave the last event, in any case."""
+        with self._changed:
+            self._events.append(event)
+        self._wake()
+
+    def take(self):
+        """All events that lie here, oldest first."""
+        with self._changed:
+            events, self._events, self._nbytes = self._events, [], 0
+            self._changed.notify_all()
+        return events
+
+    def shut(self):
+        """Nobody waits for tiles any more."""
+        with self._changed:
+            self._open = False
+            self._changed.notify_all()
+
+
+def _nbytes(event):
+    return event["values"].nbytes if "values" in event else 0
+
+
 class Detection:
     """One running detection.
 
-    image: whatever `Model.detect_cr` takes; it is read on this object's thread.
-    name, request: `request` may hold device, tiling, crop, tile and centre (y, x), as in
-        `glview.models.init_model`; centre is where the person looks, so the first tiles are there.
+    image: whatever `Model.detect_cr` takes.  An Image with a path is opened once more by the child;
+        any other is read on this object's thread.
+    name, request: `request` may hold device, tiling, crop, tile as in `glview.models.init_model`;
+        centre (y, x), where the person looks, so the first tiles are there; known, boxes of tiles
+        that an earlier detection brought and that are left out; stamp, of the file when it was
+        opened (inode, size, mtime in ns): another file is refused.
     wake: called without arguments from another thread after each event.
 
-    confidence: (H, W) float32 in [0, 1], shared with the child: 0 where no tile has come yet.
-        It stays valid after `close`.
-    Raises ModelError for an image that cannot be searched, or where memory lacks.
+    Raises ModelError for an image that cannot be searched.
     """
 
     def __init__(self, image, name="auto", request=None, wake=None):
-        self._frame = as_frame(image)
-        self._image = Block(self._frame.shape)
-        try:
-            self._out = Block(self._frame.shape)
-        except ModelError:
-            self._image.unlink()
-            raise
-        self._request = {**(request or {}), "model": name}
-        self._wake = wake or (lambda: None)
-        self._events = deque()
+        self._image, self._frame = image, as_frame(image)
+        self._request = {**(request or {}), "model": name, "shape": self._frame.shape}
+        self._events = _Mailbox(wake or (lambda: None))
         self._cancelled = threading.Event()
-        self._lock = threading.Lock()
-        self._process = None
-        self.confidence = self._out.array
+        self._lock = threading.Lock()  # of _process, _asked and the request's centre
+        self._process, self._asked = None, False
         self.running = True
         threading.Thread(target=self._work, name="glview-detect", daemon=True).start()
 
@@ -58,14 +99,19 @@ class Detection:
         """The events since the last call, oldest first; a list of dicts.
 
         {"loading": name}; {"ready": name, "sha256", "threshold", "notes", "provenance"};
-        {"progress": fraction}; {"tile": [y0, x0, y1, x1]} where the confidence has come; and as
-        the last one {"done": true, "notes", "seconds"}, {"error": sentence} or
-        {"cancelled": true}.
+        {"progress": fraction}; {"tile": [y0, x0, y1, x1], "values"}, (h, w) float32 in [0, 1], each
+        box once; and as the last one {"done": true, "notes", "seconds"}, {"error": sentence} or
+        {"cancelled": true}.  The child waits while WAITING bytes of tiles lie here.
         """
-        events = []
-        while self._events:
-            events.append(self._events.popleft())
-        return events
+        return self._events.take()
+
+    def look(self, centre):
+        """The person looks at (y, x) now: the tiles there come next.  Never waits."""
+        with self._lock:
+            if not self._asked:
+                self._request["centre"] = centre
+            elif self._process is not None:
+                self._order({"centre": centre})
 
     def cancel(self):
         """Kill the child now; the event {"cancelled": true} follows.  Harmless after the end."""
@@ -73,19 +119,21 @@ class Detection:
             self._cancelled.set()
             if self._process is not None and self._process.poll() is None:
                 self._process.kill()
+        self._events.shut()
 
     def close(self):
-        """Cancel if it still runs and give the shared names back, without waiting.
+        """Cancel if it still runs, without waiting, and forget what came.
 
         The thread may be in the middle of a slow read; it ends by itself after that.
         """
         self.cancel()
-        self._image.unlink()
-        self._out.unlink()
+        self.poll()
 
-    def _tell(self, event):
-        self._events.append(event)
-        self._wake()
+    def _order(self, order):
+        try:
+            os.write(self._process.stdin.fileno(), json.dumps(order).encode() + b"\n")
+        except (BlockingIOError, BrokenPipeError):
+            return  # it is busy with earlier ones, or dead, which its output tells
 
     def _work(self):
         """The thread: one last event whatever happens."""
@@ -97,76 +145,99 @@ class Detection:
             last = {"error": str(error)}
         except Exception as error:  # the reader's own exceptions, of a layer this one cannot name
             last = {"error": f"{type(error).__name__}: {error}"}
-        self._image.unlink()
-        self._out.unlink()
         self.running = False
-        self._tell({"cancelled": True} if self._cancelled.is_set() and "done" not in last else last)
+        cancelled = self._cancelled.is_set() and "done" not in last
+        self._events.end({"cancelled": True} if cancelled else last)
 
     def _run(self):
-        with tempfile.TemporaryFile() as complaints:
-            self._start(complaints)
-            try:
-                self._fill()
-                self._ask()
-                last = self._listen()
-            finally:
-                self._stop()
-            return last or {"error": self._last_words(complaints)}
+        path = getattr(self._image, "path", None)
+        block = None if path is not None else Block(self._frame.shape)
+        try:
+            with tempfile.TemporaryFile() as complaints:
+                stream = self._start(complaints, block)
+                try:
+                    self._ask(self._file(path) if block is None else self._fill(block))
+                    last = self._listen(stream)
+                finally:
+                    self._stop()
+                    stream.close()
+                return last or {"error": self._last_words(complaints)}
+        finally:
+            if block is not None:
+                block.close()
 
-    def _start(self, complaints):
-        """Spawn the child first: it imports torch while the picture is being copied."""
+    def _start(self, complaints, block):
+        """Spawn the child first: it starts while the picture is being copied.
+
+        Returns its events' end of a pipe of their own, so that nothing which is printed gets there.
+        """
         folder = str(Path(glview.__file__).parents[1])
         paths = [folder, *filter(None, [os.environ.get("PYTHONPATH")])]
         # Threads that spin while they wait take the cores that the window draws with: beside one
         # busy thread on two cores, sleeping ones finish four times sooner.
         env = {"OMP_WAIT_POLICY": "PASSIVE"} | os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
-        with self._lock:
-            if self._cancelled.is_set():
-                raise Cancelled
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "glview.models.child"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=complaints,
-                env=env,
-            )
+        stream, end = os.pipe()
+        try:
+            with self._lock:
+                if self._cancelled.is_set():
+                    raise Cancelled
+                self._process = subprocess.Popen(
+                    [sys.executable, "-P", "-m", CHILD, str(end)],
+                    stdin=subprocess.PIPE,
+                    stdout=complaints,
+                    stderr=complaints,
+                    env=env,
+                    pass_fds=[end] if block is None else [end, block.fd],
+                )
+        except BaseException:
+            os.close(stream)
+            raise
+        finally:
+            os.close(end)
+        return os.fdopen(stream, "rb")
 
-    def _fill(self):
-        """Copy the picture into shared memory, in bands of rows."""
-        self._image.reserve()
-        self._out.reserve()
+    def _file(self, path):
+        """What the child needs to open the file by itself."""
+        path = os.path.abspath(path)
+        stamp = self._request.get("stamp") or self._image.stamp
+        if stamp is None:
+            status = os.stat(path)
+            stamp = status.st_ino, status.st_size, status.st_mtime_ns
+        return {"path": path, "hdu": self._image.hdu, "plane": self._image.plane, "stamp": stamp}
+
+    def _fill(self, block):
+        """Copy the picture into the block, in bands of rows."""
         height, width = self._frame.shape
         rows = max(1, _BAND // width)
         for y in range(0, height, rows):
             if self._cancelled.is_set():
                 raise Cancelled
             y1 = min(y + rows, height)
-            self._image.array[y:y1] = self._frame.read32(y, y1, 0, width)
+            block.array[y:y1] = self._frame.read32(y, y1, 0, width)
+        return {"block": block.fd}
 
-    def _ask(self):
-        blocks = {"image": self._image.path, "out": self._out.path, "shape": self._frame.shape}
-        line = json.dumps(self._request | blocks) + "\n"
+    def _ask(self, where):
+        with self._lock:
+            request, stdin = self._request | where, self._process.stdin.fileno()
+        line = json.dumps(request).encode() + b"\n"
         try:
             # Past the file's buffer: what it could not deliver it would try again at `close`.
-            os.write(self._process.stdin.fileno(), line.encode())
+            while line:
+                line = line[os.write(stdin, line) :]
+            os.set_blocking(stdin, False)
         except BrokenPipeError:
             return  # the child is dead already; `_listen` ends at once and its last words are told
+        with self._lock:
+            self._asked = True
+            if self._request.get("centre") != request.get("centre"):  # they looked away meanwhile
+                self._order({"centre": self._request["centre"]})
 
-    def _listen(self):
-        """Pass the child's lines on until the last one, which is returned; None if it never came.
-
-        The names are given back as soon as the child holds the blocks, so that nothing is left
-        behind even if this process is killed.
-        """
-        for line in self._process.stdout:
-            event = _event(line)
+    def _listen(self, stream):
+        """Pass the child's events on until the last one, which is returned; None if none came."""
+        for event in receive(stream):
             if "done" in event or "error" in event:
                 return event
-            if "ready" in event:
-                self._image.unlink()
-                self._out.unlink()
-            if event:
-                self._tell(event)
+            self._events.put(event)
         try:
             self._process.wait(_GRACE)
         except subprocess.TimeoutExpired:
@@ -180,19 +251,9 @@ class Detection:
             process.kill()
         self._code = process.wait()
         process.stdin.close()
-        process.stdout.close()
 
     def _last_words(self, complaints):
         complaints.seek(0)
         words = complaints.read().decode(errors="replace").strip()[-_TAIL:]
         why = " - out of memory?" if self._code == -9 else ""
         return f"the detector stopped by itself (exit code {self._code}{why}) {words}".strip()
-
-
-def _event(line):
-    """The event of one line; {} of what is none: a site's start-up hook may print before us."""
-    try:
-        event = json.loads(line)
-    except ValueError:
-        return {}
-    return event if isinstance(event, dict) else {}

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from glview.models.frame import sky
-from glview.models.tiling import boxes, failure, is_memory
+from glview.models.tiling import Pending, failure, is_memory
 
 WHOLE = 1 << 20  # pixels up to which the group statistics are those of the whole frame
 _SAMPLE = 256  # smaller samples are biased by the zeros that convolutions see past their edge
@@ -93,32 +93,24 @@ def _tiles(task, network, level, share):
     """
     stride = task.recipe.layout.stride
     size = task.tile or (240 if task.network.device.type == "cpu" else 2048)
-    size = -(-size // stride) * stride
+    pending = Pending(task.frame.shape, -(-size // stride) * stride, task.watch.gaze, task.known)
     area = task.frame.shape[0] * task.frame.shape[1]
-    pending = boxes(task.frame.shape, size, task.watch.centre)[::-1]
-    done = count = 0
+    left, count = pending.area, 0
     while pending:
-        task.watch.at(share + (1.0 - share) * done / area)
-        box = pending.pop()
+        task.watch.at(share + (1.0 - share) * (1.0 - left / area))
+        box = pending.take()
         try:
             values, bad = _tile(task, network, box, level)
         except (RuntimeError, MemoryError) as error:
-            if size <= _SMALLEST or not is_memory(error):
+            if pending.size <= _SMALLEST or not is_memory(error):
                 advice = "close other programs, or use a smaller frame"
-                raise failure(error, f"a tile of {size} pixels", advice) from error
-            size = -(-size // (2 * stride)) * stride
-            pending = [part for old in [*pending, box] for part in _cut(old, size)]
+                raise failure(error, f"a tile of {pending.size} pixels", advice) from error
+            pending.cut(box, -(-pending.size // (2 * stride)) * stride)
             continue
         count += task.put(box, values, bad)
-        done += bad.size
+        left -= bad.size
     task.watch.at(1.0)
     return count
-
-
-def _cut(box, size):
-    y0, x0, y1, x1 = box
-    parts = boxes((y1 - y0, x1 - x0), size)
-    return [(y0 + top, x0 + left, y0 + low, x0 + right) for top, left, low, right in parts]
 
 
 def _tile(task, network, box, level):

@@ -13,16 +13,17 @@ from glview.models.unet import Network, Recipe
 
 @dataclass(frozen=True)
 class Watch:
-    """What the caller wants to hear.
+    """What the caller wants to hear, and what it can say meanwhile.
 
     progress(fraction), 0 to 1, rising; cancel() -> True to stop; on_tile(y0, x0, y1, x1, values)
-    when a box of the result is final; centre (y, x): tiles nearest to it come first.
+    when a box of the result is final; gaze() -> (y, x) or None, asked before each box: those
+    nearest to that point come first.
     """
 
     progress: Callable | None = None
     cancel: Callable | None = None
     on_tile: Callable | None = None
-    centre: tuple[float, float] | None = None
+    gaze: Callable | None = None
 
     def at(self, fraction):
         """Tell the progress; raises Cancelled if the user wants to stop."""
@@ -34,45 +35,79 @@ class Watch:
 
 @dataclass(frozen=True)
 class Task:
-    """One detection: out is (H, W) float32, written in place; tile 0 means a good size."""
+    """One detection.
+
+    out: (H, W) float32, written in place, or None where `watch.on_tile` takes all; tile: 0 means a
+    good size; known: boxes that need not be searched again.
+    """
 
     frame: Frame
-    out: np.ndarray
+    out: np.ndarray | None
     network: Network
     recipe: Recipe
     crop: int
     tile: int
     watch: Watch
+    known: tuple = ()
 
     def put(self, box, values, bad):
-        """Write a box of the result: bad pixels get 0.  Returns the number of them."""
+        """Hand on a box of the result: bad pixels get 0.  Returns the number of them."""
         y0, x0, y1, x1 = box
         values = np.where(bad, np.float32(0.0), values)
-        self.out[y0:y1, x0:x1] = values
+        if self.out is not None:
+            self.out[y0:y1, x0:x1] = values
         if self.watch.on_tile is not None:
-            self.watch.on_tile(*box, self.out[y0:y1, x0:x1])
+            self.watch.on_tile(*box, values)
         return int(np.count_nonzero(bad))
 
 
-def boxes(shape, size, centre=None):
-    """Boxes (y0, x0, y1, x1) of a grid from the top left that covers `shape`.
-
-    With a centre (y, x) those nearest to it come first.
-    """
+def grid(shape, size):
+    """Boxes from the top left that cover `shape`: (n, 4) int64 rows of y0, x0, y1, x1."""
     height, width = shape
-    found = [
-        (y, x, min(y + size, height), min(x + size, width))
-        for y in range(0, height, size)
-        for x in range(0, width, size)
-    ]
-    if centre is not None:
-        found.sort(key=lambda box: _distance(box, centre))
-    return found
+    corners = np.mgrid[0:height:size, 0:width:size].reshape(2, -1).T
+    return np.hstack([corners, np.minimum(corners + size, shape)])
 
 
-def _distance(box, point):
-    y0, x0, y1, x1 = box
-    return (0.5 * (y0 + y1) - point[0]) ** 2 + (0.5 * (x0 + x1) - point[1]) ** 2
+class Pending:
+    """The boxes of a grid that are still to do; nearest to where the person looks first.
+
+    They are put in order only when the gaze moves: that costs 2 ms for a gigapixel, which would be
+    too much before each box.
+    """
+
+    def __init__(self, shape, size, gaze=None, known=()):
+        self.size = size
+        self._gaze, self._seen = gaze or (lambda: None), None
+        known = set(map(tuple, known))
+        boxes = [box for box in grid(shape, size).tolist() if tuple(box) not in known]
+        self._left = np.array(boxes, np.int64).reshape(-1, 4)[::-1]  # the next one is the last
+
+    def __len__(self):
+        return len(self._left)
+
+    @property
+    def area(self):
+        """Pixels still to do."""
+        return int(np.prod(self._left[:, 2:] - self._left[:, :2], axis=1).sum())
+
+    def take(self):
+        """The next box (y0, x0, y1, x1), which is then no longer here."""
+        seen = self._gaze()
+        if seen is not None and seen != self._seen:
+            middles = 0.5 * (self._left[:, :2] + self._left[:, 2:])
+            far = np.square(middles - seen).sum(axis=1)
+            self._left = self._left[np.argsort(-far, kind="stable")]
+        self._seen = seen
+        box, self._left = self._left[-1], self._left[:-1]
+        return tuple(box.tolist())
+
+    def cut(self, box, size):
+        """Put a box back, and cut all of them to `size`."""
+        parts = []
+        for y0, x0, y1, x1 in [*self._left.tolist(), box]:
+            inner = grid((y1 - y0, x1 - x0), size)
+            parts.append(np.add(inner[::-1], (y0, x0, y0, x0)))
+        self.size, self._left = size, np.concatenate(parts)
 
 
 def full(task):
@@ -95,11 +130,13 @@ def stamps(task):
 
     Returns the number of bad pixels.
     """
-    grid = boxes(task.frame.shape, task.crop, task.watch.centre)
+    pending = Pending(task.frame.shape, task.crop, task.watch.gaze, task.known)
     level = sky(task.frame)
+    total = len(grid(task.frame.shape, task.crop))
     count = 0
-    for index, box in enumerate(grid):
-        task.watch.at(index / len(grid))
+    while pending:
+        task.watch.at(1.0 - len(pending) / total)
+        box = pending.take()
         pixels, bad = task.frame.filled(box, level)
         try:
             values = task.recipe.whole(task.network, pixels, True)

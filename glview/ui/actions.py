@@ -9,6 +9,7 @@ from typing import Any
 
 from glview.core.history import History, Stroke
 from glview.core.mask import MAX_DILATION
+from glview.core.stretch import ZOOMOUT
 from glview.core.view import View
 from glview.tools import TOOLS
 
@@ -59,13 +60,13 @@ def _step(up, right):
     """Move the cursor one pixel on screen; the view follows when it would leave."""
     def run(desk):
         workspace, image = desk.workspace, desk.workspace.document.image
-        if desk.scene.seen_box is None:  # nothing was drawn yet
+        if desk.workspace.document.seen is None:  # nothing was drawn yet
             return
         at = workspace.cursor or (int(workspace.view.y), int(workspace.view.x))
         y = min(max(at[0] + (up if image.y_up else -up), 0), image.shape[0] - 1)
         x = min(max(at[1] + right, 0), image.shape[1] - 1)
         workspace.cursor = y, x
-        y0, x0, y1, x1 = desk.scene.seen_box
+        y0, x0, y1, x1 = desk.workspace.document.seen
         if not (y0 <= y < y1 - 1 and x0 <= x < x1 - 1):
             workspace.fit = False
             workspace.view = workspace.view.moved(y - at[0], x - at[1]).inside(image.shape)
@@ -112,9 +113,15 @@ def _stretch(**changes):
     return run
 
 
+def _after(name, names):
+    return names[(names.index(name) + 1) % len(names)]
+
+
 def _escape(desk):
     if desk.screen.opened:
         return  # the dialogs close by themselves
+    if desk.library.stop_opening():
+        return
     if desk.detector.running is not None:
         desk.detector.cancel()
     else:
@@ -162,6 +169,10 @@ def _has_mask(desk):
     return desk.workspace.document is not None and desk.workspace.document.has_mask
 
 
+def _is_whole(desk):
+    return desk.workspace.document is not None and desk.workspace.document.whole
+
+
 def _has_objects(desk):
     document = desk.workspace.document
     objects = None if document is None else document.review.objects
@@ -183,7 +194,8 @@ ACTIONS = (
            _has_mask),
     Action("File", "Save mask beside the file", ("Ctrl+Shift+S",),
            lambda desk: desk.library.save(beside=True), _has_mask),
-    Action("File", "Read the file again", ("Ctrl+R",), lambda desk: desk.library.reload()),
+    Action("File", "Read the file again", ("Ctrl+R",), lambda desk: desk.library.reload(),
+           lambda desk: bool(desk.workspace.entries)),
     Action("File", "Next file", ("Tab",), lambda desk: desk.library.step(+1), _many),
     Action("File", "Previous file", ("Shift+Tab",), lambda desk: desk.library.step(-1), _many),
     Action("File", "Quit", ("Ctrl+Q",), lambda desk: desk.quit(), _always),
@@ -212,14 +224,16 @@ ACTIONS = (
                                      and desk.workspace.document.stretch.invert)),
     Action("Display", "Reset contrast and bias", ("Shift+R",),
            _stretch(contrast=lambda s: 1.0, bias=lambda s: 0.5)),
-    Action("Display", "Zoomed out: largest pixel", ("X",),
-           _stretch(zoomout=lambda s: "mean" if s.zoomout == "max" else "max"),
-           checked=lambda desk: bool(desk.workspace.document
-                                     and desk.workspace.document.stretch.zoomout == "max")),
+    Action("Display", "Zoomed out: next rule", ("X",),
+           _stretch(zoomout=lambda s: _after(s.zoomout, tuple(ZOOMOUT)))),
+    *(Action("Display", f"Zoomed out: {label.lower()}", (), _stretch(zoomout=lambda s, to=name: to),
+             checked=lambda desk, name=name: bool(
+                 desk.workspace.document and desk.workspace.document.stretch.zoomout == name))
+      for name, label in ZOOMOUT.items()),
     Action("Display", "ZScale limits", ("S",), _stretch(limits=lambda s: "zscale")),
     Action("Display", "Min Max limits", ("Shift+S",), _stretch(limits=lambda s: "minmax")),
     Action("Mask", "Detect", ("D",), _detect,
-           lambda desk: desk.workspace.document is not None and desk.detector.running is None),
+           lambda desk: _is_whole(desk) and desk.detector.running is None),
     Action("Mask", "Cancel / drop the tool", ("Escape",), _escape, _always),
     Action("Mask", "Show the mask on the image", ("M",), _overlay(shown=True),
            checked=lambda desk: desk.workspace.overlay.shown),

@@ -8,6 +8,7 @@ from imgui_bundle import imgui
 from glview.core.view import View, window
 from glview.tools import tool_named
 from glview.tools.pencil import Pencil
+from glview.ui.faults import hatch
 from glview.ui.numbers import Numbers
 from glview.ui.widgets import mark
 
@@ -76,7 +77,7 @@ class Canvas:
         left = imgui.MouseButton_.left.value
         tool = tool_named(workspace.tool)
         if imgui.is_item_activated() and imgui.is_mouse_clicked(left):
-            hand = tool.edit is None or imgui.is_key_down(imgui.Key.space)
+            hand = tool.edit is None or not document.whole or imgui.is_key_down(imgui.Key.space)
             self._dragging = "pan" if hand else "pencil"
             if not hand:
                 edit = tool.inverse if io.key_alt else tool.edit
@@ -137,6 +138,8 @@ class Canvas:
                           (corner.x + max(px, qx) / scale.x, corner.y + max(py, qy) / scale.y),
                           colour)
 
+        if name == "image":
+            hatch(document, seen, place)
         if seen.zoom >= 40 * scale.x:
             self._numbers.draw(desk, document, seen, place, name)
         chosen = desk.reviewer.selected(document)
@@ -175,3 +178,6 @@ def _empty(desk):
         imgui.pop_text_wrap_pos()
     else:
         imgui.text_disabled(f"opening {entry.name} ...")
+        if entry.coming is not None and entry.coming.fraction is not None:
+            imgui.progress_bar(entry.coming.fraction)
+            imgui.text_disabled("Esc stops")

@@ -27,8 +27,14 @@ def detect_panel(desk):
         if imgui.button("Detect"):
             desk.detector.start(document)
         mark(desk, "Detect")
-        imgui.end_disabled()
         tip("Find cosmic rays with this model (D)")
+        if desk.detector.can_continue(document):
+            imgui.same_line()
+            if imgui.button("Continue"):
+                desk.detector.start(document, resume=True)
+            mark(desk, "Continue")
+            tip(f"Go on with the detection that ended at {100 * detection.part.covered:.0f} %")
+        imgui.end_disabled()
         busy = desk.detector.running
         if busy is not None:
             imgui.same_line()

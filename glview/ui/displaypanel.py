@@ -8,6 +8,7 @@ from imgui_bundle import imgui
 from glview.core.colormaps import COLORMAPS
 from glview.core.limits import LIMITS
 from glview.core.stretch import LABELS, ZOOMOUT
+from glview.ui.faults import faults_list
 from glview.ui.widgets import choice, mark, tip, wrapped
 
 
@@ -26,10 +27,11 @@ def display_panel(desk):
     stretch = replace(stretch, colormap=choice(desk, "Color", stretch.colormap, maps))
     stretch = _contrast(stretch)
     stretch = replace(stretch, zoomout=choice(desk, "Zoomed out", stretch.zoomout, ZOOMOUT))
-    tip("What a screen pixel shows of the pixels under it: their mean, or the largest, so that no "
-        "bright pixel is hidden")
+    tip("What a screen pixel shows of the pixels under it: their mean; the largest, so that no "
+        "bright pixel is hidden; or the mean with the peaks that stand out 5 sigma (key X)")
     imgui.pop_item_width()
     _counts(document)
+    faults_list(desk, document)
     if stretch != old:
         document.stretch = stretch
 
@@ -81,8 +83,11 @@ def _counts(document):
     sample = document.sample
     words = "" if sample.exact else f" (sampled, 1 of {max(1, sample.total // sample.count)})"
     imgui.separator()
-    if sample.low is not None:
-        imgui.text_disabled(f"Min {sample.low:.6g}  Max {sample.high:.6g}{words}")
+    low, high = sample.low, sample.high
+    if low is None and len(sample.values):
+        low, high = sample.values[0], sample.values[-1]
+    if low is not None:
+        imgui.text_disabled(f"Min {low:.6g}  Max {high:.6g}{words}")
     bad = (("NaN", sample.nan), ("+Inf", sample.posinf), ("-Inf", sample.neginf))
     found = "  ".join(f"{name} {count:,}" for name, count in bad if count)
     imgui.text_disabled(found + (words if found else "") or f"No NaN, no Inf{words}")

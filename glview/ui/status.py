@@ -2,6 +2,7 @@
 
 from imgui_bundle import imgui
 
+from glview.budget import size_text
 from glview.ui.widgets import mark
 
 
@@ -27,9 +28,19 @@ def _doing(desk, document):
         words.append(desk.workspace.told)
     if document is not None:
         words.append(f"zoom {desk.workspace.view.zoom:.4g}")
-        region = desk.scene.region
-        if region is not None and region.level:
-            words.append(f"1:{1 << region.level} image {document.stretch.zoomout}, mask max")
+        if desk.workspace.view.zoom < 1:
+            words.append(f"zoomed out: {document.stretch.zoomout}, mask max")
     if desk.busy_words:
         words.append(desk.busy_words)
-    return "   ".join(words)
+    words.append(_loading(desk, document))
+    words.append(f"{size_text(desk.held_bytes)} of {size_text(desk.workspace.budget.memory)}")
+    return "   ".join(filter(None, words))
+
+
+def _loading(desk, document):
+    """How much of the picture is still to come."""
+    pending = desk.feed.pending
+    tiles = f"{pending} tile{'' if pending == 1 else 's'} pending" if pending else ""
+    if document is None or document.pyramid.complete:
+        return tiles
+    return f"read {document.pyramid.covered:.0%}, {tiles}".removesuffix(", ")

@@ -12,7 +12,7 @@ from bench import machine
 from bench.frames import Frames
 from bench.programs import ProgramError
 
-SECTIONS = ("starting", "drawing", "counting", "detecting")
+SECTIONS = ("starting", "drawing", "counting", "detecting", "gigapixel")
 WIDTH = 100
 
 
@@ -40,6 +40,9 @@ def _options():
     made.add_argument("--only", nargs="+", choices=SECTIONS, default=SECTIONS, metavar="SECTION",
                       help=", ".join(SECTIONS))
     made.add_argument("--repeats", type=int, metavar="N", help="starts of each program (5)")
+    made.add_argument("--big", metavar="DIR",
+                      help="folder for the mosaics of `gigapixel`, 6 GB; they are kept there, and "
+                           "found by the next run (a folder that is removed)")
     options = made.parse_args()
     options.repeats = options.repeats or (2 if options.quick else 5)
     return options

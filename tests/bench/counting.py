@@ -45,7 +45,8 @@ def _row(table, name, confidence, settings, repeats):
         if number:
             ours.append(taken)
             theirs.append(peer)
-    table.add(name, repeats, len(found), *map(_fine, (ours, theirs)), report.ratio(theirs, ours))
+    table.add(name, repeats, len(found), *map(report.fine, (ours, theirs)),
+              report.ratio(theirs, ours))
 
 
 def _by_scipy(confidence, settings):
@@ -61,7 +62,3 @@ def _timed(work):
     began = time.perf_counter()
     made = work()
     return time.perf_counter() - began, made
-
-
-def _fine(values):
-    return f"{report.median(values):.3f} ({min(values):.3f}-{max(values):.3f})"

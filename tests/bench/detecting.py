@@ -16,6 +16,9 @@ from glview.files import open_images
 from glview.models.remote import Detection
 
 SIZE, MODEL = 4, "ground_imaging"
+MODELS = ("ACS-WFC", MODEL)
+LARGE = (25_000, 40_000)  # of a file that takes no room on the disk: all its pixels are 0
+SECONDS = 10.0  # of tiles that their rate is taken from
 WARM = 1  # Mpx of the frame that is searched first, so that nothing is compiled or read later
 
 
@@ -45,7 +48,7 @@ def measure(frames, options):
     own = [_child(frames.path(SIZE)) for _ in range(repeats)]
     table = _table(runs, [taken for taken, _ in own])
     table.notes.append(excuse or _agreement(frames.path(SIZE), own[-1][1]))
-    return [table]
+    return [table, _gigapixel(frames.folder / "large.fits")]
 
 
 def _lines(frames, size):
@@ -89,12 +92,16 @@ def _watched(process):
 
 def _child(path):
     """(seconds, confidence) of the detector's process, as the window starts it."""
-    detection = Detection(open_images(str(path))[0], MODEL)
+    image = open_images(str(path))[0]
+    detection, confidence = Detection(image, MODEL), np.zeros(image.shape, np.float32)
     try:
         while True:
             for event in detection.poll():
+                if "tile" in event:
+                    y0, x0, y1, x1 = event["tile"]
+                    confidence[y0:y1, x0:x1] = event["values"]
                 if "done" in event:
-                    return event["seconds"], detection.confidence
+                    return event["seconds"], confidence
                 if "error" in event:
                     raise ProgramError(event["error"])
             time.sleep(0.05)
@@ -125,3 +132,44 @@ def _table(runs, own):
     table.add("glview, the network alone", len(own), report.seconds(own), "-", "-", "")
     table.notes.append("glview: --detect --screenshot; cosmic-conn: its command, crop 1024.")
     return table
+
+
+def _gigapixel(path):
+    """Times until the first tile of a gigapixel, and the memory of both processes."""
+    header = fits.Header([("SIMPLE", True), ("BITPIX", -32), ("NAXIS", 2), ("NAXIS1", LARGE[1]),
+                          ("NAXIS2", LARGE[0])]).tostring().encode()
+    with path.open("wb") as file:
+        file.write(header)
+        file.truncate(len(header) + 4 * LARGE[0] * LARGE[1])
+    table = report.Table(
+        f"Detection of {LARGE[0] * LARGE[1] // 10**6} Mpx, seconds from its start, n = 1",
+        ("model", "model ready", "level known", "first tile", "Mpx / s", "peak MB, child",
+         "grown MB, parent"))
+    image = open_images(str(path))[0]
+    for name in MODELS:
+        table.add(name, *_begun(image, name))
+    table.notes.append("Begun in the middle; the sky's level and the statistics are from samples.")
+    return table
+
+
+def _begun(image, name):
+    """One row: until the model was ready, the sky known, a tile there; tiles a second; memory."""
+    before, began, times, pixels = memory(os.getpid())[1], time.monotonic(), {}, 0
+    request = {"centre": [side / 2 for side in image.shape]}
+    detection = Detection(image, name, request)
+    try:
+        while "tile" not in times or time.monotonic() < times["tile"] + SECONDS:
+            for event in detection.poll():
+                if "error" in event:
+                    raise ProgramError(event["error"])
+                times |= {key: time.monotonic() for key in event.keys() - times.keys()}
+                pixels += event["values"].size if "values" in event else 0
+            time.sleep(0.01)
+        (peak,) = (memory(one)[0] for one in children(os.getpid()))
+        grown = memory(os.getpid())[1] - before
+    finally:
+        detection.close()
+        while detection.running:
+            time.sleep(0.01)
+    marks = (f"{times[key] - began:.2f}" for key in ("ready", "progress", "tile"))
+    return *marks, f"{pixels / 1e6 / SECONDS:.1f}", f"{peak:.0f}", f"{grown:.0f}"

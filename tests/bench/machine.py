@@ -3,6 +3,7 @@
 import contextlib
 import os
 import platform
+import threading
 import time
 from pathlib import Path
 
@@ -16,8 +17,9 @@ def describe():
     context = moderngl.create_context(standalone=True, backend="egl", require=330)
     renderer, version = context.info["GL_RENDERER"], context.version_code
     context.release()
+    cores, memory = len(os.sched_getaffinity(0)), machine_memory() / 1e9
     return (
-        f"{_processor()}, {len(os.sched_getaffinity(0))} cores, {_memory() / 1e9:.0f} GB memory",
+        f"{_processor()}, {cores} cores, {memory:.0f} GB memory",
         f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
         f"OpenGL {version / 100:.1f}, {renderer}",
         f"load average {_load()} before the first section",
@@ -31,7 +33,8 @@ def _processor():
     return platform.machine()
 
 
-def _memory():
+def machine_memory():
+    """Bytes of main memory."""
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
@@ -92,3 +95,28 @@ def memory(pid):
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     values = dict(line.split(":", 1) for line in lines)
     return tuple(int(values[name].split()[0]) * 1024 / 1e6 for name in ("VmHWM", "RssAnon"))
+
+
+class Peak(threading.Thread):
+    """From its start to `end`: the most anonymous memory that a process held.
+
+    The kernel keeps count of it, so that looking every few milliseconds disturbs nobody.
+    """
+
+    PAUSE = 0.01
+
+    def __init__(self, pid):
+        super().__init__(daemon=True)
+        self._pid, self._ended, self.anonymous = pid, threading.Event(), 0.0
+        self.start()
+
+    def run(self):
+        while not self._ended.wait(self.PAUSE):
+            with contextlib.suppress(OSError, KeyError):  # the process has just ended
+                self.anonymous = max(self.anonymous, memory(self._pid)[1])
+
+    def end(self):
+        """Stop looking; returns the peak in 10**6 bytes."""
+        self._ended.set()
+        self.join()
+        return self.anonymous

@@ -35,7 +35,8 @@ def glview(*arguments):
 
 def environment(folder):
     """Variables for the programs: folders of their own, software OpenGL, byte code kept."""
-    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    places = str(ROOT), str(ROOT / "tests"), os.environ.get("PYTHONPATH")
+    path = os.pathsep.join(filter(None, places))
     made = os.environ | {"LIBGL_ALWAYS_SOFTWARE": "1", "PYTHONPATH": path,
                          "XPA_METHOD": "local", "XPA_TMPDIR": str(folder / "xpa")}
     # The user's own settings stay out of it; glview looks its folders up as it does for a user.
@@ -100,6 +101,27 @@ class Stage:
             line, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             **options))
 
+    def window_of(self, pid):
+        """The X id of the window of a program."""
+        return self._xdo("search", "--sync", "--onlyvisible", "--pid", str(pid)).split()[0]
+
+    def type(self, pid, key):
+        """Press a key, by xdotool's name, in the window of a program."""
+        self._xdo("windowfocus", self.window_of(pid), "key", key)
+
+    def _xdo(self, *words):
+        done = self.xdotool(words)
+        if done.returncode or (words[0] == "search" and not done.stdout.strip()):
+            raise ProgramError(f"xdotool {' '.join(words)}: {done.stderr.strip()}")
+        return done.stdout
+
+    def xdotool(self, words, lines=None):
+        """Run xdotool, with `lines` as its input; raises ProgramError where there is none."""
+        if not shutil.which("xdotool"):
+            raise ProgramError("xdotool is missing; on Debian and Ubuntu: apt install xdotool")
+        return subprocess.run(["xdotool", *words], env=self.environment, input=lines, text=True,
+                              capture_output=True, check=False)
+
     def __exit__(self, *error):
         for server in reversed(self._servers):
             end(server)
@@ -108,7 +130,8 @@ class Stage:
 class Shown:
     """A program with a picture in its window.
 
-    seconds: from its start until then; cpu: CPU seconds that it had used when that was noticed.
+    seconds: from its start until then; cpu: CPU seconds that it had used when that was noticed;
+    age: seconds since its start.
     """
 
     def __init__(self, stage, line):
@@ -127,6 +150,10 @@ class Shown:
     def pid(self):
         return self._process.pid
 
+    @property
+    def age(self):
+        return time.monotonic() - self._began
+
     def __enter__(self):
         return self
 
@@ -135,26 +162,46 @@ class Shown:
 
 
 class Glview(Shown):
-    """glview with its window open; it tells itself when the first picture was drawn."""
+    """glview with its window open; it tells itself when the first picture was drawn.
+
+    options: more of the command line; program: what runs it, the command if not given.
+    """
 
     name = "glview"
 
-    def __init__(self, stage, path):
+    def __init__(self, stage, path, *options, program=()):
         self._state = stage.folder / "state.json"
         self._state.unlink(missing_ok=True)
         size = "x".join(map(str, SIZE))
-        super().__init__(stage, glview(path, "--size", size, "--state", self._state))
+        words = (path, "--size", size, "--state", self._state, *options)
+        super().__init__(stage, [*program, *map(str, words)] if program else glview(*words))
 
     def _picture(self):
-        return wait_for(lambda: self._told().get("first_picture_s"), self._process, "glview")
+        return wait_for(lambda: self.told().get("first_picture_s"), self._process, "glview")
+
+    def until(self, *names):
+        """Wait until the state says yes to all these names; returns the age at which it did."""
+        wait_for(lambda: all(map(self.told().get, names)), self._process, "glview")
+        return self.age
 
     def settle(self):
         """Wait until the whole file was read and everything is drawn from it."""
-        wait_for(lambda: self._told().get("settled") and self._told().get("sharp"),
-                 self._process, "glview")
+        self.until("settled", "sharp")
 
-    def _told(self):
+    def told(self):
+        """The state after the last frame, {} before the first."""
         return json.loads(self._state.read_text()) if self._state.exists() else {}
+
+    def quit(self):
+        """Close the window as a user does; raises ProgramError if that is not how it ends."""
+        self._stage.type(self.pid, "ctrl+q")
+        try:
+            code = self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise ProgramError("glview: Ctrl+Q did not end it") from None
+        if code:
+            raise ProgramError(f"glview ended with exit code {code}:\n"
+                               f"{self._log.read_text(errors='replace')}")
 
 
 class Ds9(Shown):

@@ -49,6 +49,11 @@ def seconds(values):
     return f"{median(values):.2f} ({min(values):.2f}-{max(values):.2f})"
 
 
+def fine(values):
+    """The same for what takes a fraction of a second, "0.142 (0.138-0.157)"."""
+    return f"{median(values):.3f} ({min(values):.3f}-{max(values):.3f})"
+
+
 def ratio(peer, ours):
     """How many times our median goes into the peer's, "3.1 x"; "-" if one is missing."""
     if not peer or not ours:

@@ -1,0 +1,54 @@
+"""What the commands' arguments are made of: values told in words, and what does not go together."""
+
+import argparse
+
+
+class UsageError(Exception):
+    """The command line asks for something that does not go together."""
+
+
+def share(text):
+    """A number from 0 to 1; raises ValueError."""
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise ValueError(text)
+    return value
+
+
+def count(text):
+    """A whole number from 1; raises ValueError."""
+    value = int(text)
+    if value < 1:
+        raise ValueError(text)
+    return value
+
+
+def named(convert, words):
+    """`convert` under a name of words, which argparse puts into its error."""
+
+    def converted(text):
+        return convert(text)
+
+    converted.__name__ = words
+    return converted
+
+
+def add_json(add, what):
+    """The option --json [FILE]; the value is None without it, "-" for standard output."""
+    add("--json", nargs="?", const="-", metavar="FILE",
+        type=named(_json_file, "file name that ends in .json or .jsonl"),
+        help=f"write {what} to FILE (.json or .jsonl), or to standard output")
+
+
+def _json_file(text):
+    # `--json frame.fits` would otherwise take the image for the file to write.
+    if text != "-" and not text.lower().endswith((".json", ".jsonl")):
+        raise ValueError(text)
+    return text
+
+
+def parser(name, description, epilog):
+    """An ArgumentParser of a subcommand whose epilog keeps its lines."""
+    return argparse.ArgumentParser(
+        prog=f"glview {name}", description=description, epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter)

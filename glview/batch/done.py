@@ -1,0 +1,95 @@
+"""What an earlier run, or the person at the window, left of an image: is it what is asked for?"""
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+
+from glview.files import ReadError
+from glview.files.extensions import provenance_of
+from glview.files.header import scan
+from glview.files.load import belongs, is_fits, is_own, of_plane, side_files
+from glview.files.source import open_source
+
+DECIDING = ("model", "weights_sha256", "tiling", "crop")
+NOTHING, DONE, EDITED = "nothing", "done", "edited"
+"""Nothing that stays; what is asked for; corrected by hand, under other settings."""
+
+
+@dataclass(frozen=True)
+class _Saved:
+    """One saved mask: the names of its extensions, its provenance; fresh: younger than the image;
+    here: in the place that this run would write to."""
+
+    names: frozenset[str]
+    origin: dict
+    fresh: bool
+    here: bool
+
+    @property
+    def edited(self):
+        return bool(self.origin.get("added") or self.origin.get("deleted"))
+
+
+def standing(item, source, image, request, wanted):
+    """NOTHING, DONE or EDITED.
+
+    source, image: the open file and the plane in question. wanted: () -> provenance that the
+    result would have; asked only if there is something to compare it with.
+    """
+    saved = _in_side(item, source, image, request)
+    if request.in_place or item.output in side_files(item.path):  # where the window looks
+        saved += _in_file(source, image, request)
+    for one in saved:
+        asked = one.edited or (one.here and one.fresh and one.names >= set(request.keep))
+        if asked and _same(one.origin, wanted(), "CR_MASK" in request.keep):
+            return DONE
+    return EDITED if any(one.edited for one in saved) else NOTHING
+
+
+def _same(known, wanted, masked):
+    """Whether two provenances are of the same map and, if it is `masked`, of the same mask."""
+    if any(known.get(key) != wanted.get(key) for key in DECIDING):
+        return False
+    if not masked:
+        return True
+    grown = ("dilation", "shape") if wanted["dilation"] else ("dilation",)
+    threshold = known.get("threshold")
+    return (isinstance(threshold, int | float)
+            and np.float32(threshold) == np.float32(wanted["threshold"])
+            and all(known.get(key, 0) == wanted[key] for key in grown))
+
+
+def _in_file(source, image, request):
+    """Masks in the image's own file."""
+    if not is_fits(source):
+        return []
+    hdus = scan(source.fd).hdus
+    own = [one for one in hdus if is_own(one) and belongs(one, hdus[image.hdu], hdus)]
+    return _grouped(of_plane(own, image.plane), True, request.in_place)
+
+
+def _in_side(item, source, image, request):
+    """Masks in the file of their own that this run writes to."""
+    if not item.output.is_file():
+        return []
+    try:
+        side = open_source(item.output)
+        hdus = scan(side.fd).hdus
+    except ReadError:  # saving will say what is wrong with it
+        return []
+    own = [one for one in hdus if is_own(one) and one.cards.get("CREXT") == image.hdu]
+    fresh = side.stamp[2] >= os.stat(item.path).st_mtime_ns
+    return _grouped(of_plane(own, image.plane), fresh, not request.in_place or closed(item, source))
+
+
+def closed(item, source):
+    """Whether the image's own file takes no extensions, as far as can be told without writing."""
+    return bool(source.packed) or not is_fits(source) or not os.access(item.path, os.W_OK)
+
+
+def _grouped(hdus, fresh, here):
+    if not hdus:
+        return []
+    names = frozenset(one.name.upper() for one in hdus)
+    return [_Saved(names, provenance_of(hdus[0].cards), fresh, here)]

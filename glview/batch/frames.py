@@ -1,0 +1,114 @@
+"""Reading: the images of each file that are to be searched, one after another."""
+
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from glview.batch import done, rows
+from glview.batch.plan import Item
+from glview.core.image import Image
+from glview.files import open_with_source
+
+COMPANIONS = {
+    "ERR", "ERROR", "SIGMA", "UNCERT", "STDDEV", "VAR", "VARIANCE", "VAR_POISSON", "VAR_RNOISE",
+    "VAR_FLAT", "IVAR", "WHT", "WEIGHT", "WEIGHTMAP", "EXP", "TIME", "SAMP", "CTX", "CON", "DQ",
+    "MASK", "BPM", "BADPIX", "FLAGS", "QUALITY", "AREA", "SKYFIT", "OVERLAP",
+}
+"""Names of extensions that go with a science image and are not one."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """An image that is ready to be searched.
+
+    pixels: (H, W) float32, or the Image itself where it would take too much memory; share: of its
+    file's images; opened: the stamp of a file that is not packed; seconds: what reading took.
+    """
+
+    item: Item
+    image: Image
+    pixels: object
+    model: str
+    share: float
+    opened: tuple | None
+    seconds: float
+
+
+def science(images):
+    """Those of a file's images that show the sky: named SCI, or else not named in COMPANIONS.
+
+    images: list of Image; if nothing is left, all of them are.
+    """
+    names = [str(image.header.get("EXTNAME", "")).strip().upper() for image in images]
+    for fits in (lambda name: name == "SCI", lambda name: name not in COMPANIONS):
+        chosen = [image for image, name in zip(images, names, strict=True) if fits(name)]
+        if chosen:
+            return chosen
+    return images
+
+
+def frames(items, request, models, most):
+    """Yield a Frame for each image to search and a Row for each that is not to be or cannot be.
+
+    models: `pool.Models`. most: pixels of an image that is read whole.
+    """
+    for item in items:
+        try:
+            found = _images(item)
+        except Exception as error:
+            yield rows.failed(item, error)
+            continue
+        for source, image in found:
+            yield _frame(item, request, models, most, (source, image, 1 / len(found)))
+
+
+def _images(item):
+    """[(Source, Image)]: each plane of each image of a file that is asked for."""
+    found = []
+    for ext in item.exts:
+        source, images = open_with_source(item.path, ext)
+        for image in science(images) if ext is None else images:
+            found += [(source, replace(image, plane=plane)) for plane in range(image.planes)]
+    return found
+
+
+def _frame(item, request, models, most, picture):
+    source, image, share = picture
+    known = about(image) | {"share": share}
+    try:
+        model = models.name_for(request.model, image.header)
+        if not request.overwrite:
+            stands = done.standing(item, source, image, request,
+                                   lambda: models.origin(model, request, image))
+            if stands != done.NOTHING:
+                return _left(item, stands, model, known)
+        began = time.perf_counter()
+        pixels = image
+        if image.shape[0] * image.shape[1] <= most:
+            pixels = np.empty(image.shape, np.float32)
+            image.read32(0, image.shape[0], 0, image.shape[1], pixels)
+        opened = None if source.packed else source.stamp
+        return Frame(item, image, pixels, model, share, opened, time.perf_counter() - began)
+    except Exception as error:
+        return rows.failed(item, error, **known)
+
+
+def _left(item, stands, model, known):
+    if stands == done.DONE:
+        return rows.Row(item.name, status=rows.SKIPPED, model=model, **known)
+    note = "corrected by hand under other settings: left as it is (--overwrite replaces it)"
+    return rows.Row(item.name, status=rows.KEPT, notes=(note,), model=model, **known)
+
+
+def about(image):
+    """What a Row says about an image."""
+    plane = image.plane if image.planes > 1 else None
+    name = image.name if plane is None else f"{image.name} plane {plane + 1}"
+    return {"name": name, "hdu": image.hdu, "plane": plane, "shape": image.shape}
+
+
+def is_lazy(frame):
+    """Whether the frame is read while it is searched, because it is too large."""
+    return frame.pixels is frame.image
+

@@ -1,0 +1,131 @@
+"""Which files are searched, in which order, and where each result goes; nothing is opened here."""
+
+import glob
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from glview.arguments import UsageError
+from glview.files import READERS, locate
+from glview.files.load import SIDE, side_files
+from glview.files.source import path_text
+
+PACKED = ("", ".gz", ".bz2", ".xz")
+PREVIEWS = ("png",)  # beside frames they are quick looks; one that is named itself is searched
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of every file; see `glview detect --help`.
+
+    threshold: None for the one that the model suggests. keep: extensions that the result has.
+    in_place: into the image's own file, if it can take extensions.
+    """
+
+    model: str = "auto"
+    threshold: float | None = None
+    dilation: int = 0
+    shape: str = "square"
+    keep: tuple[str, ...] = ("CR_MASK", "CR_PROBABILITY")
+    in_place: bool = False
+    device: str = "auto"
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Item:
+    """One file. exts: extensions to search, None for all that hold science. output: the file that
+    takes the result unless the image's own does."""
+
+    path: Path
+    exts: tuple[str | None, ...]
+    output: Path
+
+    @property
+    def name(self):
+        """The path as text that can be printed."""
+        return path_text(self.path)
+
+
+def plan(names, ext=None, folder=None, shard=(1, 1)):
+    """The Items of this run, sorted by path.
+
+    names: files, folders and patterns; a name may end in `[EXT]`. ext: for all of them.
+    folder: where the results go, None for beside each image. shard: (i, n), the i-th of n parts.
+    Raises UsageError before any work: a pattern or a folder without an image, or two results of
+    one name.
+    """
+    found = {}
+    for path, wanted in (pair for name in names for pair in _expand(name, ext)):
+        path = Path(os.path.abspath(path))
+        known = found.setdefault(os.path.realpath(path), (path, {}))
+        known[1][wanted] = None
+    if not found:
+        raise UsageError(f"there is nothing to search: all of it is glview's own (*{SIDE})")
+    items = [Item(path, _merged(exts), _output(path, folder)) for path, exts in found.values()]
+    items.sort(key=lambda item: os.fspath(item.path))
+    _check_outputs(items)
+    part, parts = shard
+    return items[part - 1 :: parts]
+
+
+def _expand(name, ext):
+    """(path, ext) of every file that a word of the command line stands for."""
+    name = os.fspath(name)
+    path, wanted = locate(name, ext)
+    if os.path.lexists(path):
+        found = [path]
+    elif glob.has_magic(name):
+        found, wanted = glob.glob(name, recursive=True), ext
+        if not found:
+            path, wanted = locate(name, ext)
+            found = glob.glob(os.fspath(path), recursive=True)
+        if not found:
+            raise UsageError(f"no file matches {path_text(name)}")
+    else:
+        found = [path]  # a file that is missing is told like any other that cannot be read
+    for one in found:
+        files = _below(one) if os.path.isdir(one) else [one]
+        yield from ((file, wanted) for file in files if not _is_own(file))
+
+
+def _below(folder):
+    """Every image below a folder; hidden names are left out."""
+
+    def refuse(error):
+        raise UsageError(f"{path_text(error.filename)} cannot be listed: {error.strerror}")
+
+    suffixes = tuple(kind + packed for reader in READERS if reader.name not in PREVIEWS
+                     for kind in reader.suffixes for packed in PACKED)
+    found = []
+    for place, folders, files in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [os.path.join(place, name) for name in files
+                  if name.lower().endswith(suffixes) and not name.startswith(".")]
+    if not found:
+        raise UsageError(f"there is no image in the folder {path_text(folder)}")
+    return found
+
+
+def _is_own(path):
+    return os.fspath(path).endswith(SIDE)
+
+
+def _merged(exts):
+    """All of them, unless one of them means all."""
+    return (None,) if None in exts else tuple(sorted(exts))
+
+
+def _output(path, folder):
+    if folder is None:
+        return side_files(path)[0]
+    return Path(os.path.abspath(folder)) / (path.name + SIDE)
+
+
+def _check_outputs(items):
+    taken = {}
+    for item in items:
+        other = taken.setdefault(os.fspath(item.output), item)
+        if other is not item:
+            raise UsageError(f"{other.name} and {item.name} would both be saved as "
+                             f"{path_text(item.output)}; give them folders of their own")

@@ -1,0 +1,97 @@
+"""What the person sees: the table as it grows, a bar on a terminal, lines of JSON."""
+
+import json
+import sys
+from collections import Counter
+
+from glview.batch.rows import DONE, FAILED, KEPT, SKIPPED, STAGES
+
+WIDEST = 44  # characters of a file's name in the table
+HEAD = f"{'shape':>13} {'read':>8} {'infer':>8} {'write':>8} {'objects':>8} {'masked':>9}  result"
+STANDING = {SKIPPED: "done before", KEPT: "kept"}
+UNITS = f"{'':>13} {'Mpx/s':>8} {'Mpx/s':>8} {'Mpx/s':>8} {'':>8} {'% pixels':>9}"
+
+
+class Report:
+    """Takes the rows one by one.
+
+    items: what is going to be done; lines: file for the lines of JSON, or None; table: file for the
+    table; bar: whether to draw a bar, which is on standard error.
+    """
+
+    def __init__(self, items, table, lines=None, bar=False):
+        self.counts = Counter()
+        self._table, self._lines, self._files = table, lines, len(items)
+        self._width = min(WIDEST, max([12] + [len(item.path.name) + 6 for item in items]))
+        self._totals = dict.fromkeys(STAGES, 0.0)
+        self._pixels, self._finished = 0, 0.0
+        self._bar = _bar(len(items)) if bar else None
+
+    def add(self, row):
+        """One more image is done, in whatever way."""
+        if not self.counts:
+            self._say(f"{'image':<{self._width}} {HEAD}")
+            self._say(f"{'':<{self._width}} {UNITS}")
+        self.counts[row.status] += 1
+        self._finished += row.share
+        if row.status == DONE:
+            self._pixels += row.pixels
+            for stage, seconds in row.seconds.items():
+                self._totals[stage] += seconds
+        if self._lines is not None:
+            print(json.dumps(row.record()), file=self._lines, flush=True)
+        for line in table_lines(row, self._width):
+            self._say(line)
+        self.tick()
+
+    def tick(self, running=0.0):
+        """Draw the bar anew; running: files' worth of work in the searches that go on."""
+        if self._bar is not None:
+            self._bar.n = min(self._files, round(self._finished + running, 3))
+            self._bar.refresh()
+
+    def close(self, seconds, stopped=False):
+        """The last lines; seconds: of the whole run."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+        for line in self.summary(seconds, stopped):
+            self._say(line)
+
+    def summary(self, seconds, stopped):
+        """Counts and speeds in words, as lines."""
+        names = ((DONE, "searched"), (SKIPPED, "done before"), (KEPT, "corrected by hand, kept"),
+                 (FAILED, "failed"))
+        counts = ", ".join(f"{self.counts[key]} {text}" for key, text in names if self.counts[key])
+        yield ""
+        yield f"{'Stopped: ' if stopped else ''}{counts or 'nothing to do'}; {seconds:.1f} s."
+        if self.counts[DONE]:
+            megapixels = self._pixels / 1e6
+            parts = ", ".join(f"{stage} {self._totals[stage]:.1f}" for stage in STAGES)
+            yield (f"{megapixels:.1f} Mpx at {megapixels / seconds:.2f} Mpx/s; seconds of each "
+                   f"stage, which overlap: {parts}.")
+
+    def _say(self, line):
+        if self._bar is not None:
+            self._bar.clear()  # the bar is on another stream, but perhaps on the same terminal
+        print(line, file=self._table, flush=True)
+
+
+def table_lines(row, width):
+    """The row's line, and one more for each note."""
+    name = row.name if len(row.name) <= width else "…" + row.name[1 - width :]
+    shape = f"{row.shape[1]} x {row.shape[0]}" if row.shape else ""
+    speeds = "".join(f" {row.speeds[s]:8.2f}" if s in row.speeds else " " * 9 for s in STAGES)
+    objects = "" if row.objects is None else row.objects
+    share = "" if row.masked is None else f"{100 * row.masked / row.pixels:.4f}"
+    result = f"FAILED: {row.error}" if row.status == FAILED else row.method or STANDING[row.status]
+    yield f"{name:<{width}} {shape:>13}{speeds} {objects:>8} {share:>9}  {result}"
+    for note in row.notes:
+        yield f"{'':<{width}}   {note}"
+
+
+def _bar(total):
+    from tqdm import tqdm
+
+    shape = "{percentage:3.0f} %|{bar}| of {total} files, {elapsed} so far, {remaining} left"
+    return tqdm(total=total, bar_format=shape, file=sys.stderr, leave=False, dynamic_ncols=True)

@@ -1,0 +1,159 @@
+"""`python -m glview.detectchild FD`: one detection in a process of its own.
+
+Reads lines of JSON from standard input.  The first one asks: model, and either path, hdu, plane,
+shape and stamp of a file, or block (a descriptor of `models.blocks`) and shape; perhaps device,
+tiling, crop, tile, known (boxes not to search again) and centre.  Later ones may say
+{"centre": [y, x]}: what is there comes next.  Its end means that nobody waits any more.
+
+Writes events to the descriptor FD, see `models.wire` and `models.remote.Detection.poll`.
+Whatever libraries print goes elsewhere.
+"""
+
+import json
+import os
+import select
+import sys
+from dataclasses import replace
+from functools import partial
+
+from glview.core.cancel import Cancelled
+from glview.files import ReadError, open_images
+from glview.files.source import stamp_of
+from glview.models.blocks import attach
+from glview.models.registry import ModelError
+from glview.models.wire import send
+
+_NICE = 5
+_SETTINGS = ("device", "tiling", "crop", "tile")
+
+
+class Orders:
+    """What comes from standard input, read when there is time: nothing waits for it but `first`.
+
+    centre: (y, x) that the person looked at last, or None.
+    """
+
+    def __init__(self, fd=0):
+        self.centre = None
+        self._fd, self._rest, self._ended = fd, b"", False
+        self._parent = os.getppid()
+
+    def first(self):
+        """The request; {} if the stream ends before it."""
+        while b"\n" not in self._rest and not self._ended:
+            self._read()
+        line, _, self._rest = self._rest.partition(b"\n")
+        request = json.loads(line or b"{}")
+        self._take(request)
+        return request
+
+    def abandoned(self):
+        """True if whoever asked is gone; takes what came meanwhile."""
+        while not self._ended and select.select([self._fd], [], [], 0)[0]:
+            self._read()
+        *lines, self._rest = self._rest.split(b"\n")
+        for line in lines:
+            self._take(json.loads(line))
+        return self._ended or os.getppid() != self._parent
+
+    def _read(self):
+        came = os.read(self._fd, 1 << 16)
+        self._rest += came
+        self._ended = not came
+
+    def _take(self, order):
+        if order.get("centre") is not None:
+            self.centre = tuple(order["centre"])
+
+
+def main():
+    """Run the request; the exit code is 0 if it was done, else 1."""
+    if hasattr(os, "nice"):
+        os.nice(_NICE)
+    try:
+        with os.fdopen(int(sys.argv[1]), "wb") as file:
+            return _answer(Orders(), partial(send, file))
+    except BrokenPipeError:  # nobody listens any more
+        return 1
+
+
+def _answer(orders, say):
+    try:
+        request = orders.first()
+        if not request:
+            return 1
+        say(_run(request, orders, say))
+    except (ModelError, ReadError, OSError, MemoryError) as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        say({"error": str(error) or "not enough memory for this frame"})
+        return 1
+    except Cancelled:
+        return 1
+    return 0
+
+
+def _run(request, orders, say):
+    """Load the model, search the frame, tell every step; returns the last event."""
+    say({"loading": request["model"]})
+    image = _pixels(request)
+
+    from glview.models.detector import load_model
+    from glview.models.tiling import Watch
+
+    settings = {key: request[key] for key in _SETTINGS if key in request}
+    model = load_model(request["model"], **settings)
+    info = model.info
+    say(
+        {
+            "ready": info.name,
+            "sha256": model.sha256,
+            "threshold": info.threshold,
+            "notes": [f"Expects {info.units}."],
+            "provenance": model.provenance,
+        }
+    )
+    watch = Watch(
+        progress=lambda fraction: say({"progress": fraction}),
+        cancel=orders.abandoned,
+        on_tile=lambda *tile: say({"tile": tile[:4]}, tile[4]),
+        gaze=lambda: orders.centre,
+    )
+    result = model.stream(image, watch, request.get("known", ()))
+    return {"done": True, "notes": list(result.notes), "seconds": round(result.seconds, 3)}
+
+
+def _pixels(request):
+    """The array of a block, or the Image of a file that is still the one the asker opened."""
+    if "block" in request:
+        return attach(request["block"], request["shape"])
+    path, stamp = request["path"], request["stamp"]
+    before = _stamp(path)
+    image = open_images(path, str(request["hdu"]))[0]
+    same = stamp == before == _stamp(path) and list(image.shape) == request["shape"]
+    if not same:
+        raise ModelError(f"{image.name} changed on disk since it was opened; open it again")
+    return _light(replace(image, plane=request["plane"]))
+
+
+def _light(image):
+    """The Image, filled only where it is damaged: that loads numba, for 0.4 s and 100 MB."""
+
+    def read(plane, *box):
+        try:
+            return image.read(plane, *box)
+        except ReadError:
+            return image.read32(*box)
+
+    return replace(image, read=read, fill=None)
+
+
+def _stamp(path):
+    try:
+        return list(stamp_of(os.stat(path)))
+    except FileNotFoundError as error:
+        raise ModelError(f"there is no file {path} any more") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

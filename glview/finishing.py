@@ -1,0 +1,114 @@
+"""What follows the first picture of a file: its reduced levels, what was saved, its sky."""
+
+from glview import opening, saving
+from glview.files import ReadError
+
+
+class Finisher:
+    """Completes documents in workers; the one on screen first, and only that one's whole file."""
+
+    def __init__(self, workspace, jobs, wake=lambda: None):
+        self.workspace, self._jobs, self._wake = workspace, jobs, wake
+        self._held, self._reading = None, None
+
+    def hold(self):
+        """Leave all that needs slow imports until `release`, for the first picture comes first."""
+        self._held = []
+
+    def release(self):
+        """Do what was left, and no longer wait with anything."""
+        held, self._held = self._held, None
+        for document in held or ():
+            self.start(document)
+
+    @property
+    def holding(self):
+        """True while something is left until `release`."""
+        return bool(self._held)
+
+    def start(self, document):
+        """Look for what was saved with a new document, and for its place on the sky."""
+        if self._held is not None:
+            self._held.append(document)
+            return
+        image, name = document.image, f"{id(document.key)}"
+        self._jobs.start(f"saved {name}", lambda cancelled: _saved(image),
+                         lambda found: self._restore(document, found), self.read_failed)
+        self._jobs.start(f"sky {name}", lambda cancelled: opening.sky(image),
+                         lambda sky: setattr(document, "sky", sky), self.read_failed)
+
+    def update(self):
+        """Once a frame: read on in the document on screen, take over what was read of it."""
+        document = self.workspace.document
+        if document is not self._reading:
+            self._leave()
+            if document is not None and document.whole and self._held is None:
+                self._read(document)
+        if document is not None and document.pyramid.collect():
+            statistics = document.pyramid.statistics
+            if statistics is not None:
+                document.sample = opening.with_statistics(document.sample, statistics)
+
+    def forget(self, document):
+        """The document is closed: stop what goes on for it."""
+        if document is self._reading:
+            self._leave()
+        for kind in ("saved", "sky"):
+            self._jobs.cancel(f"{kind} {id(document.key)}")
+
+    @property
+    def reading(self):
+        """True while the document on screen is still being read."""
+        return self._reading is not None and "reduce" in self._jobs.busy
+
+    def restoring(self, document):
+        """True until it is known whether a mask was saved with the document."""
+        return document in (self._held or ()) or f"saved {id(document.key)}" in self._jobs.busy
+
+    def read_failed(self, error):
+        """A file could not be read any further; what is known of it stays."""
+        self.workspace.notify(f"Reading failed: {error}")
+
+    def _read(self, document):
+        self._reading = document
+        if document.pyramid.complete:
+            return
+        cache = self.workspace.cache and document.image.path is not None
+
+        def work(cancelled):
+            opening.reduce(document.image, document.pyramid, lambda: _rows(document), self._wake,
+                           cancelled, cache)
+
+        self._jobs.start("reduce", work, lambda _: None, self._reading_failed)
+
+    def _leave(self):
+        """Stop reading the file that was left; what was read of it stays."""
+        self._jobs.cancel("reduce")
+        self._reading = None
+
+    def _reading_failed(self, error):
+        if isinstance(error, ReadError):
+            self.read_failed(error)
+        else:
+            raise error
+
+    def _restore(self, document, found):
+        if found is None:
+            return
+        if document.has_mask or document.detection.running:
+            self.workspace.notify("A mask was saved with this picture earlier; it is not shown, "
+                                  "because the work on a new one has begun.")
+            return
+        saving.restore(document, *found)
+
+
+def _rows(document):
+    """The rows (y0, y1) that the user looks at, or None; asked from a worker."""
+    seen = document.seen
+    return None if seen is None else (int(seen[0]), int(seen[2]) + 1)
+
+
+def _saved(image):
+    """Worker: what was saved with the picture, ready to be shown, or None."""
+    saved = saving.read(image)
+    return None if saved is None else (saved, saving.restored(saved))

@@ -1,0 +1,1 @@
+"""`glview score`: compare a confidence map or a mask with the truth."""

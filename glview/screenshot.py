@@ -1,0 +1,71 @@
+"""A picture without a window: open, detect if asked for, draw, write a PNG."""
+
+from contextlib import closing
+
+import numpy as np
+
+from glview.session import SessionError, first_look, look, show_first, work, workspace_for
+from glview.settings import Settings
+
+
+def run_screenshot(entries, options):
+    """Draw without a display and write `options.screenshot`.
+
+    Raises SessionError, files.ReadError or gl.context.DisplayError.
+    """
+    first = first_look(entries)
+    from glview.app import Desk
+    from glview.gl.context import Offscreen
+
+    settings = Settings()
+    if first is not None:
+        first.result()
+    platform = Offscreen(options.size or settings.size)
+    desk = Desk(platform, workspace_for(entries, settings, options), settings)
+    desk.bare = None if options.pane == "all" else options.pane
+    settings.remember = lambda desk: None  # a script's picture is nobody's taste
+    with closing(desk):
+        show_first(desk, first)
+        if options.first:
+            look(desk, options)
+            for _ in range(2):  # Dear ImGui lays panels out in the first
+                desk.frame()
+            _check(desk)
+        else:
+            _settle(desk)
+            look(desk, options)
+            work(desk, options)
+            _settle(desk)
+        _write(platform, desk, options.screenshot)
+
+
+def _settle(desk):
+    if not desk.settle():
+        raise SessionError("the picture was not ready after ten minutes")
+    _check(desk)
+
+
+def _check(desk):
+    """Raise what went wrong so far."""
+    entry = desk.workspace.entry
+    if entry.error:
+        raise SessionError(entry.error)
+    failed = [notice for notice in desk.workspace.notices if "Detection" in notice]
+    failed.extend(f"the picture could not be drawn: {fault}" for fault in desk.faults)
+    if failed:
+        raise SessionError(failed[0])
+
+
+def _write(platform, desk, path):
+    from PIL import Image
+
+    if desk.bare is not None:
+        pixels = desk.scene.panes[desk.bare].pixels()
+    else:
+        width, height = platform.size
+        data = platform.target.read(components=3, alignment=1)
+        pixels = np.frombuffer(data, np.uint8).reshape(height, width, 3)[::-1]
+    try:
+        Image.fromarray(np.ascontiguousarray(pixels)).save(path, "PNG")
+    except OSError as error:
+        raise SessionError(f"the picture could not be written: {error}") from error

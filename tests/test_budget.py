@@ -1,0 +1,51 @@
+"""How much memory may be used."""
+
+import pytest
+
+from glview import budget
+from glview.budget import Budget, parse_size, size_text
+from glview.gl.tilestore import FEWEST, count_for
+
+
+@pytest.mark.parametrize(("text", "size"), [
+    ("512M", 512 << 20), ("2G", 2 << 30), ("1.5GiB", 3 << 29), ("100 mb", 100 << 20),
+    ("16777216", 16 << 20), ("0.5t", 1 << 39), ("65536k", 64 << 20)])
+def test_a_size_is_read_as_people_write_it(text, size):
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "M", "2X", "-1G", "1M", "0", "1e9", "2 G B", "nan"])
+def test_what_is_no_size_is_refused(text):
+    with pytest.raises(ValueError, match="no size"):
+        parse_size(text)
+
+
+@pytest.mark.parametrize(("size", "text"), [
+    (0, "0 MB"), (312 << 20, "312 MB"), (1 << 30, "1.0 GB"), (6 * (1 << 30) + (1 << 29), "6.5 GB")])
+def test_a_size_is_told_in_few_letters(size, text):
+    assert size_text(size) == text
+
+
+def test_a_quarter_of_the_machine_is_the_default(monkeypatch):
+    monkeypatch.setattr(budget, "machine_memory", lambda: 8 << 30)
+    assert budget.default() == Budget(2 << 30, budget.GPU)
+    assert budget.default().pyramid == 1 << 29
+
+
+def test_a_container_may_have_less_than_its_machine(monkeypatch, tmp_path):
+    whole = budget.machine_memory()
+    limit = tmp_path / "memory.max"
+    monkeypatch.setattr(budget, "_CGROUP", limit)
+    limit.write_text("1073741824\n")
+    assert budget.machine_memory() == min(1 << 30, whole)
+    limit.write_text("max\n")
+    unlimited = budget.machine_memory()
+    assert unlimited > 1 << 28
+    limit.unlink()
+    assert budget.machine_memory() == unlimited
+
+
+@pytest.mark.parametrize(("nbytes", "count"), [
+    (0, FEWEST), (16 << 20, FEWEST), (512 << 20, 227), (9 << 30, 4096)])
+def test_the_gpu_budget_gives_a_number_of_tiles(nbytes, count):
+    assert count_for(nbytes) == count

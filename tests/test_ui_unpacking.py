@@ -1,0 +1,106 @@
+"""A packed file while it is being unpacked: how far it is, what can be seen of it, and how to stop.
+"""
+
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from robot import Robot
+
+from glview import files
+from glview.core.image import from_array
+from glview.core.mask import EDIT_ADD
+
+pytestmark = pytest.mark.gl
+SHAPE = (300, 400)
+
+
+@pytest.fixture
+def unpacking(monkeypatch):
+    """`open_images` tells `parts` one by one, each after a turn of `go`, then gives the whole."""
+    whole = np.random.default_rng(5).normal(100, 10, SHAPE).astype(np.float32)
+    go, told = threading.Semaphore(0), []
+
+    def open_images(path, ext=None, progress=None):
+        for share in (0.25, 0.5):
+            assert go.acquire(timeout=30)
+            here = whole.copy()
+            here[int(share * SHAPE[0]):] = np.nan
+            progress(share, (from_array(here, "part"),))
+            told.append(share)
+        assert go.acquire(timeout=30)
+        progress(0.99, ())
+        return [replace(from_array(whole, "whole"), path=None)]
+
+    monkeypatch.setattr(files, "open_images", open_images)
+    return whole, go, told
+
+
+def test_the_part_that_is_there_is_shown_and_the_rest_follows(unpacking, tmp_path):
+    whole, go, told = unpacking
+    path = tmp_path / "frame.fits.gz"
+    path.touch()
+    with Robot(str(path), ready=False) as robot:
+        robot.frame(3)
+        assert robot.document is None and "opening" in robot.desk.busy_words
+        go.release()
+        robot.until(lambda: robot.document is not None)
+        robot.frame(3)
+        first = robot.document
+        assert not first.whole and first.image.name == "part"
+        assert np.isfinite(first.image[0:1, :]).all() and np.isnan(first.image[200:201, :]).all()
+        assert "unpacking frame.fits.gz: 25%" in robot.desk.busy_words
+        robot.document.stretch = replace(robot.document.stretch, kind="log")
+        go.release()
+        robot.until(lambda: robot.document is not first)
+        assert robot.document.stretch.kind == "log" and not robot.document.whole
+        go.release()
+        robot.until(lambda: robot.document.whole)
+        robot.settle()
+        assert robot.document.stretch.kind == "log" and robot.workspace.entry.partial is None
+        assert np.array_equal(robot.document.image[:, :], whole) and told == [0.25, 0.5]
+        assert robot.desk.busy_words == "" and not robot.workspace.notices
+
+
+def test_a_part_is_not_painted_on_nor_searched(unpacking, tmp_path):
+    _, go, _ = unpacking
+    path = tmp_path / "frame.fits.gz"
+    path.touch()
+    with Robot(str(path), ready=False) as robot:
+        go.release()
+        robot.until(lambda: robot.document is not None)
+        robot.frame(3)
+        robot.key("B")
+        before = robot.view
+        robot.drag(robot.at("image"), robot.at("image", 0.6, 0.6))
+        assert not robot.document.edits.any and robot.view != before
+        robot.key("D")
+        assert robot.desk.detector.running is None
+        for _ in range(3):
+            go.release()
+        robot.until(lambda: robot.document.whole)
+        robot.settle()
+        robot.drag(robot.at("image"), robot.at("image", 0.6, 0.6))
+        assert robot.document.edits.any and EDIT_ADD in robot.document.edits.plane[:, :]
+
+
+def test_escape_stops_it_and_the_file_can_be_opened_again(unpacking, tmp_path):
+    whole, go, told = unpacking
+    path = tmp_path / "frame.fits.gz"
+    path.touch()
+    with Robot(str(path), ready=False) as robot:
+        go.release()
+        robot.until(lambda: robot.document is not None)
+        robot.frame(2)
+        robot.key("Escape")
+        assert robot.document is None and "Ctrl+R" in robot.workspace.entry.error
+        go.release()  # the worker learns of it now
+        robot.settle()
+        assert robot.document is None and told == [0.25]
+        for _ in range(3):
+            go.release()
+        robot.key("Ctrl+R")
+        robot.until(lambda: robot.document is not None and robot.document.whole)
+        robot.settle()
+        assert np.array_equal(robot.document.image[:, :], whole)
