@@ -6,7 +6,7 @@ import numpy as np
 from robot import Robot
 
 from glview import library, opening
-from glview.core.image import Image
+from glview.core.image import Fault, Image
 from glview.core.stretch import Stretch
 from glview.core.view import window
 from glview.files import ReadError
@@ -21,9 +21,10 @@ class Watched:
 
     gate: while it is closed, reads do not return; boxes: (y0, x0, y1, x1) of all reads so far;
     bad: such a box, to read any part of which is an error, or None.
+    fills: the reader has a `fill`, too, which makes the bad box NaN and lists it.
     """
 
-    def __init__(self, pixels, bad=None):
+    def __init__(self, pixels, bad=None, fills=False):
         self.gate, self.boxes, self.bad = threading.Event(), [], bad
         self.gate.set()
 
@@ -34,7 +35,20 @@ class Watched:
                 raise ReadError("watched: these pixels cannot be read")
             return pixels[y0:y1, x0:x1].copy()
 
-        self.image = Image("watched", pixels.shape, pixels.dtype, read)
+        def fill(plane, y0, y1, x0, x1, out):
+            self.boxes.append((y0, x0, y1, x1))
+            out[:] = pixels[y0:y1, x0:x1]
+            if self.bad and _touch((y0, x0, y1, x1), self.bad):
+                top, left, bottom, right = (edge - first for edge, first in
+                                            zip(self.bad, (y0, x0, y0, x0), strict=True))
+                out[max(0, top) : bottom, max(0, left) : right] = np.nan
+                with self._listing:
+                    if not self.image.faults:
+                        self.image.faults.append(Fault(plane, self.bad, "watched: damaged"))
+
+        self._listing = threading.Lock()
+        self.image = Image("watched", pixels.shape, pixels.dtype, read,
+                           fill=fill if fills else None)
 
     def sit_down(self, **state):
         """A Robot in front of the image, of which no more than a first look was taken."""

@@ -80,7 +80,7 @@ def test_a_log_that_cannot_be_written_is_no_further_failure(monkeypatch, home):
 
 
 def test_a_beginning_that_fails_leaves_nothing(monkeypatch):
-    def refuse(scene, ctx):
+    def refuse(scene, ctx, nbytes):
         raise GLError("no memory left")
 
     closed, close, threads = [], Offscreen.close, set(threading.enumerate())
@@ -121,7 +121,7 @@ def test_one_failure_at_the_end_does_not_skip_the_rest(monkeypatch, part):
 def test_the_end_does_not_wait_for_a_file_that_is_still_being_opened(monkeypatch):
     go, reading = threading.Event(), threading.Event()
 
-    def slow(path, ext):
+    def slow(path, ext, coming):
         reading.set()
         assert go.wait(20)
 

@@ -178,7 +178,7 @@ def test_a_file_that_cannot_be_shown_is_one_line_and_exit_code_2(said, tmp_path,
 
 @pytest.mark.parametrize("how", [[], ["--screenshot", "out.png"]])
 def test_a_reader_that_fails_in_an_unforeseen_way_is_one_line(said, monkeypatch, frame, how):
-    def broken(path, ext):
+    def broken(path, ext, coming):
         raise RuntimeError("never thought of")
 
     monkeypatch.setattr(opening, "look_into", broken)

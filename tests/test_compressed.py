@@ -319,6 +319,15 @@ def test_a_damaged_tile_is_nan_and_told_once(damaged, codec, damage):
     np.testing.assert_array_equal(image.read(0, 2, H, 0, 64), data[2:, :64])
 
 
+def test_an_image_knows_its_faults(damaged):
+    path, data = damaged("RICE_1", DAMAGE["cut"])
+    (image,) = open_images(path)
+    assert np.isnan(image.read32(0, H, 0, W)).sum() == 16 * 6
+    assert [fault.box for fault in image.faults] == [(0, 64, 16, 70)]
+    with pytest.raises(ReadError, match="tile 3"):
+        image[:, :]
+
+
 def test_a_bad_sector_costs_one_tile(tmp_path):
     data = SKY.astype(np.int32)
     image = opened(write(tmp_path / "a.fits", data, tile_shape=(16, 32)))
@@ -362,6 +371,7 @@ def test_a_file_that_changed_is_no_damaged_tile(tmp_path, box):
         ({"THEAP": 3}, "THEAP = 3"),
         ({"ZVAL2": 8}, "Rice settings"),
         ({"ZVAL1": 0}, "Rice settings"),
+        ({"ZVAL1": "32B"}, "Rice settings"),  # no number must be sought in a range of numbers
         ({"ZDITHER0": 1.5}, "ZDITHER0"),
         ({"TFIELDS": 5000}, "TFIELDS = 5000"),
         ({"TFORM1": "8PB(9)"}, "COMPRESSED_DATA .*type"),

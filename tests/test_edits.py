@@ -2,6 +2,7 @@
 
 import math
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -160,3 +161,22 @@ def test_edits_that_were_saved_are_counted():
     edits = Edits(SHAPE, plane)
     assert (edits.added, edits.deleted) == (5, 3)
     assert edits.revision > 0
+
+
+def test_taking_back_all_edits_of_a_huge_frame_costs_next_to_nothing():
+    edits = Edits((40_000, 40_000))
+    for place in range(0, 40_000, 500):
+        edits.draw((place, place), (place, place + 3), 1, EDIT_ADD)
+    held, added = edits.plane.nbytes, edits.added
+    tracemalloc.start()
+    try:
+        patches = edits.cleared()
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+    assert not edits.any and edits.plane.nbytes == 0
+    for patch in patches:
+        edits.put(patch.y, patch.x, patch.before)
+    assert (edits.added, edits.plane.nbytes) == (added, held)
+    edits.draw((0, 0), (0, 9), 1, EDIT_DELETE)
+    assert patches[0].before[0, 0] == EDIT_ADD, "later strokes do not reach into the past"

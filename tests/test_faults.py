@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawing import bytes_of
 from mosaic import Sparse
 from robot import Robot
 from slow import GREY, PATIENCE, Watched, image_pane, on_image
 
 from glview.core.view import View
+from glview.gl.panes import PALETTE
 
 ROOT = Path(__file__).parent.parent
 SHAPE = (3000, 3400)
@@ -167,11 +169,29 @@ def test_most_of_the_picture_is_there_though_a_part_cannot_be_read():
         assert robot.document.pyramid.complete
 
 
-def test_a_picture_opens_though_a_row_of_its_first_look_cannot_be_read():
-    with Watched(ramp(), BAD).sit_down() as robot:
-        look(robot)
-        assert robot.document.image.faults and not robot.desk.faults
-        assert np.isfinite(robot.document.preview[0]).mean() > 0.9
+def test_a_damaged_box_is_all_that_is_missing_and_it_is_hatched():
+    """A reader that knows what is damaged; also the rows of the first look that cross it."""
+    with Watched(ramp(), BAD, fills=True).sit_down() as robot:
+        for zoom in (None, 0.2, 0.7, 1.0):
+            picture = look(robot, zoom, 1140.0, 1360.0)
+            assert robot.desk.scene.sharp and not robot.desk.faults
+            _, y, x = image_pane(robot)
+            edge = 0 if zoom == 1.0 else 2 / robot.view.zoom
+            away = [np.maximum(low - at, at - high) for at, low, high in
+                    zip((y, x), BAD[:2], BAD[2:], strict=True)]
+            sound = on_image(robot, y, x) & (np.maximum(*away) > edge)
+            wanted = 40 + 200 * (y + x) / sum(SHAPE)
+            assert np.abs(picture[..., 0] - wanted)[sound].max() < 2 + 0.1 / robot.view.zoom
+            lost = np.maximum(*away) < -edge
+            assert (picture[lost] == bytes_of(PALETTE.nan)).all()
+        assert lost.any() and sound.any()
+        assert [fault.box for fault in robot.document.image.faults] == [BAD]
+        assert robot.reads("1 part of the picture cannot be read (hatched)")
+        part = robot.part("image").astype(int)
+        hatched = (part[..., 0] - part[..., 2] > 60) & (part[..., 0] > 150)
+        rows, columns = np.nonzero(hatched)
+        for points, high in ((rows, BAD[2] - BAD[0]), (columns, BAD[3] - BAD[1])):
+            assert high - 2 <= np.ptp(points) <= high + 3, "not less, and not more"
 
 
 def test_closing_does_not_wait_for_a_slow_reader():

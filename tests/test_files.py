@@ -207,6 +207,16 @@ def test_an_image_larger_than_one_piece_is_whole_from_many_threads(tmp_path):
     np.testing.assert_array_equal(image[:, :], truth)
 
 
+def test_a_disk_is_told_not_to_read_ahead_where_it_can_be_told(tmp_path, monkeypatch):
+    path, told = write(tmp_path / "a.fits", REAL), []
+    monkeypatch.setattr(os, "posix_fadvise", lambda *words: told.append(words[1:]), raising=False)
+    monkeypatch.setattr(os, "POSIX_FADV_RANDOM", "random", raising=False)
+    open_images(path)
+    assert told == [(0, 0, "random")]
+    monkeypatch.delattr(os, "posix_fadvise")
+    np.testing.assert_array_equal(open_images(path)[0][:, :], REAL)
+
+
 def test_a_file_cut_short_while_open_is_an_error_and_not_a_crash(tmp_path):
     path = write(tmp_path / "a.fits", REAL)
     (image,) = open_images(path)

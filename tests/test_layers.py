@@ -55,6 +55,7 @@ PACKAGES = {  # a package from outside -> the layers that may import it
     "distributed": {"batch"},
     "glfw": {"gl"},
     "imgui_bundle": {"gl", "ui"},
+    "isal": {"files"},
     "matplotlib": {"score"},
     "moderngl": {"gl"},
     "numba": {"core"},

@@ -1,14 +1,18 @@
 """What a detection's child does first, what it leaves out, what it needs, and how it tells it."""
 
 import io
+import json
 import os
+import signal
+import threading
 
 import numpy as np
 import pytest
 from detections import LAST, boxes, frame, joined, only_linux, saved, slow, wait
 
+from glview.detectchild import Orders
 from glview.files import open_images
-from glview.models import ModelError, init_model
+from glview.models import ModelError, init_model, remote
 from glview.models.remote import Detection
 from glview.models.wire import receive, send
 
@@ -36,11 +40,20 @@ def test_the_child_turns_to_where_the_person_looks(tmp_path):
     assert rises([far(box, (799, 0)) for box in order[turn:]])
 
 
-def test_a_look_before_the_child_was_asked_counts(tmp_path, monkeypatch):
-    ask = Detection._ask
+@pytest.mark.parametrize("moment", ["before", "meanwhile"])
+def test_a_look_while_the_child_is_asked_counts(tmp_path, monkeypatch, moment):
+    ask, dumps = Detection._ask, json.dumps
 
     def late(self, where):
-        self.look((799.0, 799.0))
+        def look_too(request):
+            monkeypatch.setattr(remote.json, "dumps", dumps)
+            self.look((799.0, 799.0))
+            return dumps(request)
+
+        if moment == "before":
+            self.look((799.0, 799.0))
+        else:
+            monkeypatch.setattr(remote.json, "dumps", look_too)
         ask(self, where)
 
     monkeypatch.setattr(Detection, "_ask", late)
@@ -50,12 +63,32 @@ def test_a_look_before_the_child_was_asked_counts(tmp_path, monkeypatch):
 
 
 def test_looks_that_a_child_does_not_take_are_dropped(tmp_path):
-    detection, _, _ = slow(tmp_path, request={"tile": 0}, side=2000)
-    for number in range(20_000):
-        detection.look((number, number))
-    detection.close()
+    detection, _, _ = slow(tmp_path)
+    pid = detection._process.pid
+    os.kill(pid, signal.SIGSTOP)
+    many = threading.Thread(target=lambda: [detection.look((n, n)) for n in range(20_000)])
+    many.start()
+    many.join(20)
+    waiting = many.is_alive()
+    os.kill(pid, signal.SIGKILL)
+    many.join()
+    assert not waiting
+    assert "exit code -9" in wait(detection)[-1]["error"]
     detection.look((0, 0))
-    assert wait(detection)[-1] == {"cancelled": True}
+
+
+def test_orders_are_taken_whole_and_their_end_is_seen():
+    out, into = os.pipe()
+    orders = Orders(out)
+    os.write(into, b'{"model": "x", "centre": [1, 2]}\n{"cen')
+    assert orders.first() == {"model": "x", "centre": [1, 2]} and orders.centre == (1, 2)
+    assert not orders.abandoned() and orders.centre == (1, 2)
+    os.write(into, b'tre": [3, 4]}\n{"centre": [5, 6]}\n')
+    assert not orders.abandoned() and orders.centre == (5, 6)
+    os.close(into)
+    assert orders.abandoned() and orders.centre == (5, 6)
+    assert Orders(out).first() == {}
+    os.close(out)
 
 
 def test_known_tiles_are_left_out(tmp_path):

@@ -63,11 +63,11 @@ def test_preview_of_a_very_long_row_reads_single_pixels():
     assert picture.shape == (1, 1024) and pixels(boxes) == 1024
 
 
-@pytest.mark.parametrize("shape", [(100_000, 100_000), (56_000, 57_000), (1_000_000, 4000)])
+@pytest.mark.parametrize("shape", [(100_000, 100_000), (56_000, 57_000), (1_000_000, 40_000)])
 def test_preview_of_the_largest_frames_reads_a_bounded_amount(shape):
     image, boxes = counted(shape)
     picture, step = preview(image)
-    assert 100 << 20 < pixels(boxes) * 8 <= 160 << 20
+    assert 100 << 20 < pixels(boxes) * 8 < 162 << 20
     assert picture.shape == tuple(-(-(n - step // 2) // step) for n in shape)
     assert step > -(-max(shape) // 1024) and picture[3, 5] == (
         (step // 2 + 3 * step) * 7 + step // 2 + 5 * step) % 8191

@@ -59,6 +59,8 @@ class Work:
     def search(self, frame):
         """Found, or a Row if it failed; raises Cancelled after `stop`."""
         try:
+            if self.stop.is_set():
+                raise Cancelled
             origin = self.models.origin(frame.model, self.request, frame.image)
             with self.models.lend(frame.model) as model:
                 began = time.perf_counter()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from glview.core.mask import EDIT_ADD, EDIT_DELETE, EDIT_NONE
+from glview.core.mask import EDIT_ADD, EDIT_DELETE
 from glview.core.plane import Plane
 from glview.core.tiles import Stamps
 
@@ -13,12 +13,13 @@ PIECE = 256  # steps of a line that share a patch: the box round a long diagonal
 
 @dataclass(frozen=True)
 class Patch:
-    """One change to a box of the plane.  before, after: (h, w) uint8 edit codes."""
+    """One change to a box of the plane.  before, after: (h, w) uint8 edit codes, arrays, or Planes
+    of the whole frame."""
 
     y: int
     x: int
-    before: np.ndarray
-    after: np.ndarray
+    before: np.ndarray | Plane
+    after: np.ndarray | Plane
 
 
 def brush(size):
@@ -77,18 +78,25 @@ class Edits:
         return tuple(patch for patch in made if patch is not None)
 
     def cleared(self):
-        """The patches that take back every edit, already applied."""
-        return [self._change(y, x, np.ones(held.shape, bool), EDIT_NONE)
-                for (y, x), held in list(self.plane.held())]
+        """The patches that take back every edit, already applied; none if there is none."""
+        if not self.any:
+            return []
+        patch = Patch(0, 0, self.plane.copy(), Plane(self.shape, np.uint8))
+        self.put(0, 0, patch.after)
+        return [patch]
 
     def put(self, y, x, values):
-        """Write a box of edit codes (a patch's `before` or `after`)."""
+        """Write a box of edit codes (a patch's `before` or `after`); a Plane is the whole plane."""
         height, width = values.shape
-        (added, deleted) = _counts(values)
-        lost_added, lost_deleted = _counts(self.plane[y : y + height, x : x + width])
-        self.added += added - lost_added
-        self.deleted += deleted - lost_deleted
-        self.plane.put(y, x, values)
+        if isinstance(values, Plane):
+            self.plane = values.copy()
+            self.added, self.deleted = counted(values)
+        else:
+            added, deleted = _counts(values)
+            lost_added, lost_deleted = _counts(self.plane[y : y + height, x : x + width])
+            self.added += added - lost_added
+            self.deleted += deleted - lost_deleted
+            self.plane.put(y, x, values)
         self.stamps.touch((y, x, y + height, x + width))
 
     def _dab(self, corners, shape, value):

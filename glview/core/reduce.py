@@ -41,9 +41,7 @@ def pool(block, factor, mean, maximum, y_cell, x_cell, finite, row, counts):
     Returns (low, high): extremes of the finite pixels (Inf, -Inf if there is none).
     """
     size = min(_CHUNK, -(-block.shape[1] // 8) * 8)
-    parts = np.empty(size, np.float32), np.empty(size, np.float32)
-    sums, half_sums = np.empty(size, np.float64), np.empty(size, np.float64)
-    columns, halves = _room(size), _room(size)
+    columns, halves, least = _room(size), _room(size), np.empty(size, np.float32)
     nothing = np.full(size, np.float32(np.nan))
     low, high = np.float32(np.inf), np.float32(-np.inf)
     for y in range(0, block.shape[0], factor):
@@ -54,23 +52,23 @@ def pool(block, factor, mean, maximum, y_cell, x_cell, finite, row, counts):
             target = (mean[y_cell + y // factor, x_cell + first : x_cell + last],
                       maximum[y_cell + y // factor, x_cell + first : x_cell + last],
                       finite[row + y // factor, first:last])
-            _gather(rows, x, n, nothing, *parts, *columns)
-            _sum_up(size, *parts, columns[0], sums)
-            cells = _halvings(factor, n, sums, columns, half_sums, halves)
-            least, most, number = _extremes(last - first, *cells)
-            if least < -_HUGE or most > _HUGE:
-                least, most = _careful(rows, x, n, factor, *target, counts)
+            level = _level(rows[0, x : x + n])
+            _gather(rows, x, n, nothing, level, *columns, least)
+            cells = _halvings(factor, n, columns, halves)
+            smallest, (largest, number) = _smallest(least[:n]), _largest(last - first, *cells)
+            if smallest < -_HUGE or largest > _HUGE:
+                smallest, largest = _careful(rows, x, n, factor, *target, counts)
             else:
-                _write(*cells, *target)
+                _write(level, *cells, *target)
                 counts[FINITE] += number
                 counts[NAN] += rows.shape[0] * n - number
-            low, high = min(low, least), max(high, most)
+            low, high = min(low, smallest), max(high, largest)
     return low, high
 
 
 @numba.njit(cache=True, nogil=True)
 def _room(size):
-    """For the numbers of finite pixels, smallest and largest values of `size` columns."""
+    """For the sums, the numbers of finite pixels and the largest values of `size` columns."""
     return np.empty(size, np.float32), np.empty(size, np.float32), np.empty(size, np.float32)
 
 
@@ -80,82 +78,83 @@ def _row(rows, y, x, n, nothing):
 
 
 @numba.njit(cache=True, nogil=True)
-def _gather(rows, x, n, nothing, totals, firsts, numbers, least, most):
+def _level(line):
+    """The middle one of three values of a row, those that are not finite taken for 0."""
+    a, b, c = line[0], line[line.size // 2], line[-1]
+    a = a if abs(a) < np.inf else np.float32(0)
+    b = b if abs(b) < np.inf else np.float32(0)
+    c = c if abs(c) < np.inf else np.float32(0)
+    return max(min(a, b), min(max(a, b), c))
+
+
+@numba.njit(cache=True, nogil=True)
+def _gather(rows, x, n, nothing, level, sums, numbers, most, least):
     """Join at most 8 rows into n columns, and fill up with empty ones to a multiple of 8.
 
-    An infinity gives a wrong sum: the extremes tell, and `_careful` makes it again.
-    What is summed in float32 is the difference to the first row, which loses nothing where a faint
-    signal lies on a bright sky.
+    What is summed is the difference to `level`: so float32 loses nothing of a faint signal on a
+    bright sky.  An infinity makes a wrong sum: the extremes tell, and `_careful` makes it again.
     """
     r0, r1 = _row(rows, 0, x, n, nothing), _row(rows, 1, x, n, nothing)
     r2, r3 = _row(rows, 2, x, n, nothing), _row(rows, 3, x, n, nothing)
     r4, r5 = _row(rows, 4, x, n, nothing), _row(rows, 5, x, n, nothing)
     r6, r7 = _row(rows, 6, x, n, nothing), _row(rows, 7, x, n, nothing)
     for i in range(n):
-        first = r0[i] if r0[i] == r0[i] else np.float32(0)
         total, number = np.float32(0), np.float32(0)
         smallest, largest = np.float32(np.inf), np.float32(-np.inf)
         for value in (r0[i], r1[i], r2[i], r3[i], r4[i], r5[i], r6[i], r7[i]):
             there = value == value
-            total += value - first if there else np.float32(0)
+            total += value - level if there else np.float32(0)
             number += np.float32(1) if there else np.float32(0)
             smallest = value if value < smallest else smallest
             largest = value if value > largest else largest
-        totals[i], firsts[i], numbers[i] = total, first, number
-        least[i], most[i] = smallest, largest
+        sums[i], numbers[i], most[i], least[i] = total, number, largest, smallest
     for i in range(n, -(-n // 8) * 8):
-        totals[i], firsts[i], numbers[i] = np.float32(0), np.float32(0), np.float32(0)
-        least[i], most[i] = np.inf, -np.inf
+        sums[i], numbers[i], most[i] = np.float32(0), np.float32(0), np.float32(-np.inf)
 
 
 @numba.njit(cache=True, nogil=True)
-def _sum_up(n, totals, firsts, numbers, sums):
-    for i in range(n):
-        sums[i] = np.float64(totals[i]) + np.float64(firsts[i]) * np.float64(numbers[i])
-
-
-@numba.njit(cache=True, nogil=True)
-def _halvings(factor, n, sums, others, half_sums, half_others):
+def _halvings(factor, n, columns, halves):
     """Join neighbouring columns until there is one for each cell; returns the arrays it is in."""
     n = -(-n // 8) * 8
     while factor > 1:
         factor, n = factor // 2, n // 2
-        _add_pairs(n, sums, half_sums)
-        _join_pairs(n, *others, *half_others)
-        sums, others, half_sums, half_others = half_sums, half_others, sums, others
-    return sums, *others
+        _join_pairs(n, *columns, *halves)
+        columns, halves = halves, columns
+    return columns
 
 
 @numba.njit(cache=True, nogil=True)
-def _add_pairs(n, sums, half_sums):
-    for i in range(n):
-        half_sums[i] = sums[2 * i] + sums[2 * i + 1]
-
-
-@numba.njit(cache=True, nogil=True)
-def _join_pairs(n, numbers, least, most, half_numbers, half_least, half_most):
+def _join_pairs(n, sums, numbers, most, half_sums, half_numbers, half_most):
     for i in range(n):
         a, b = 2 * i, 2 * i + 1
+        half_sums[i] = sums[a] + sums[b]
         half_numbers[i] = numbers[a] + numbers[b]
-        half_least[i] = least[a] if least[a] < least[b] else least[b]
         half_most[i] = most[a] if most[a] > most[b] else most[b]
 
 
+@numba.njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})
+def _smallest(least):
+    """The smallest of values without NaN."""
+    found = np.float32(np.inf)
+    for value in least:
+        found = value if value < found else found
+    return found
+
+
 @numba.njit(cache=True, nogil=True, fastmath={"nnan", "nsz", "reassoc"})
-def _extremes(n, sums, numbers, least, most):
-    """(smallest, largest, number of finite pixels) of n cells; there is no NaN among them."""
-    smallest, largest, number = np.float32(np.inf), np.float32(-np.inf), np.float32(0)
+def _largest(n, sums, numbers, most):
+    """(the largest, number of finite pixels) of n cells; there is no NaN among `most`."""
+    found, number = np.float32(-np.inf), np.float32(0)
     for i in range(n):
         number += numbers[i]
-        smallest = least[i] if least[i] < smallest else smallest
-        largest = most[i] if most[i] > largest else largest
-    return smallest, largest, np.int64(number)
+        found = most[i] if most[i] > found else found
+    return found, np.int64(number)
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _write(sums, numbers, least, most, mean, maximum, finite):
+def _write(level, sums, numbers, most, mean, maximum, finite):
     for i in range(mean.size):
-        mean[i] = sums[i] / numbers[i]
+        mean[i] = np.float64(level) + np.float64(sums[i]) / np.float64(numbers[i])
         maximum[i] = most[i] if numbers[i] > 0 else np.float32(np.nan)
         finite[i] = numbers[i]
 

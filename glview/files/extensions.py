@@ -188,4 +188,4 @@ def _bytes_of(values, top, bottom):
 
 def _packed(data):
     """gzip of the bytes of a tile; isal is many times faster than zlib on runs, which masks are."""
-    return igzip.compress(data, 1)
+    return igzip.compress(data, 1, mtime=0)

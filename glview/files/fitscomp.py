@@ -17,12 +17,6 @@ from glview.files.whole import Whole
 
 CACHE = 128 << 20
 BLOCK = 1 << 18  # pixels of tiles that are kept together
-MISSING, READY, DAMAGED = range(3)
-
-
-def open_compressed(source, hdu):
-    """(dtype, read) for an Image, see `open_tiles`."""
-    return open_tiles(source, hdu)[:2]
 
 
 def open_tiles(source, hdu, cache=CACHE):

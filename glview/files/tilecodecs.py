@@ -30,8 +30,9 @@ class Decoder:
         self.method = DITHERS.get(str(hdu.cards.get("ZQUANTIZ", "")).strip().upper(), 0)
         self.seed = hdu.cards.get("ZDITHER0", 0)
         self.code = (setting(hdu.cards, "BYTEPIX", 4), setting(hdu.cards, "BLOCKSIZE", 32))
-        whole = all(type(value) is int for value in self.code)
-        if codec in RICE and not (whole and self.code[0] in (1, 2, 4) and 0 < self.code[1] < 1 << 31):
+        bytepix, block = self.code
+        known = bytepix in (1, 2, 4) and type(block) is int and 0 < block < 1 << 31
+        if codec in RICE and not known:
             raise FitsError(f"the compressed image has impossible Rice settings: {self.code}")
         if type(self.seed) is not int:
             raise FitsError(f"the header card ZDITHER0 is {self.seed!r}, not a whole number")

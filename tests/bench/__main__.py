@@ -52,12 +52,11 @@ def _section(name, frames, options):
     """Measure and print; False if it was not possible, which is told."""
     watch = machine.Watch()
     try:
-        tables = import_module(f"bench.{name}").measure(frames, options)
+        for table in import_module(f"bench.{name}").measure(frames, options):
+            print(f"\n{table}", flush=True)
     except ProgramError as error:
         print(f"\n{name}: not measured.\n{error}", file=sys.stderr, flush=True)
         return False
-    for table in tables:
-        print(f"\n{table}")
     print(textwrap.indent(textwrap.fill(watch.words(), WIDTH), "  "), flush=True)
     return True
 
