@@ -188,7 +188,8 @@ class Desk:
     def _pause(self):
         """Leave the cores to a detection between two frames; False if the user ends it."""
         until = self._drawn + DETECTING_SECONDS
-        while self.detector.running is not None and time.monotonic() < until:
+        detector = self.detector
+        while detector.running is not None and not detector.behind and time.monotonic() < until:
             if not self._wait_for_worker(until) and time.monotonic() < until:
                 return False
         return not self.platform.holds_events

@@ -1,6 +1,7 @@
 """What the commands' arguments are made of: values told in words, and what does not go together."""
 
 import argparse
+import os
 
 
 class UsageError(Exception):
@@ -52,3 +53,14 @@ def parser(name, description, epilog):
     return argparse.ArgumentParser(
         prog=f"glview {name}", description=description, epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter)
+
+
+def say(line, file):
+    """Print a line, whatever characters the terminal knows and even if nobody listens any more."""
+    known = getattr(file, "encoding", None) or "utf-8"
+    try:
+        print(line.encode(known, "replace").decode(known), file=file, flush=True)
+    except BrokenPipeError:  # as after `| head`; the work goes on, and so does the exit code
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, file.fileno())
+        os.close(nowhere)

@@ -118,7 +118,7 @@ def main(argv=None):
     """Run the command; returns the exit code: 0, 1 if the work failed, 2 for bad input."""
     words = sys.argv[1:] if argv is None else list(argv)
     if words and words[0] in COMMANDS:
-        return import_module(COMMANDS[words[0]][0]).main(words[1:])
+        return _command(words)
     options = parser().parse_args(words)
     from glview.files import ReadError
 
@@ -133,6 +133,13 @@ def main(argv=None):
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _command(words):
+    try:
+        return import_module(COMMANDS[words[0]][0]).main(words[1:])
+    except KeyboardInterrupt:
+        return 130
 
 
 def _failures():

@@ -1,6 +1,7 @@
 """What follows the first picture of a file: its reduced levels, what was saved, its sky."""
 
 from glview import opening, saving
+from glview.core import plane
 from glview.files import ReadError
 
 
@@ -32,8 +33,9 @@ class Finisher:
             self._held.append(document)
             return
         image, name = document.image, f"{id(document.key)}"
-        self._jobs.start(f"saved {name}", lambda cancelled: _saved(image),
+        self._jobs.start(f"saved {name}", lambda cancelled: _saved(image, cancelled),
                          lambda found: self._restore(document, found), self.read_failed)
+        self._jobs.start("warm", lambda cancelled: plane.warm(), lambda _: None, self.read_failed)
         self._jobs.start(f"sky {name}", lambda cancelled: opening.sky(image),
                          lambda sky: setattr(document, "sky", sky), self.read_failed)
 
@@ -108,7 +110,7 @@ def _rows(document):
     return None if seen is None else (int(seen[0]), int(seen[2]) + 1)
 
 
-def _saved(image):
+def _saved(image, cancelled):
     """Worker: what was saved with the picture, ready to be shown, or None."""
     saved = saving.read(image)
-    return None if saved is None else (saved, saving.restored(saved))
+    return None if saved is None else (saved, saving.restored(saved, cancelled))

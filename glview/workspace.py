@@ -181,7 +181,7 @@ class Document:
     @property
     def has_mask(self):
         """True if there is anything a mask could be made of."""
-        return self.detection.confidence is not None or self.edits.any
+        return self.detection.confidence is not None or self.edits.revision > 0
 
     def change(self, **settings):
         """Replace settings of the mask as one step that can be undone."""

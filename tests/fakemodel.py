@@ -18,7 +18,7 @@ from glview.batch.plan import Request, plan
 from glview.core.cancel import Cancelled
 from glview.models.registry import lookup
 
-PLAIN, DIE, DIE_ONCE, FAIL, MEMORY, SLOW = 0, -1, -2, -3, -4, -5
+PLAIN, DIE, DIE_ONCE, FAIL, FAIL_ONCE, MEMORY, SLOW = 0, -1, -2, -3, -4, -5, -6
 FOLDER = "GLVIEW_TEST_FOLDER"  # where what happened is written down
 BRIGHT = 500.0
 
@@ -48,7 +48,7 @@ def act(code, cancel):
     """Do what the first pixel asks for."""
     if code == DIE or (code == DIE_ONCE and first_time("died")):
         os.kill(os.getpid(), signal.SIGKILL)
-    if code == FAIL:
+    if code == FAIL or (code == FAIL_ONCE and first_time("failed")):
         raise RuntimeError("the network fell over")
     if code == MEMORY:
         raise MemoryError

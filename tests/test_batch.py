@@ -174,3 +174,38 @@ def test_what_was_corrected_in_the_file_itself_counts_too(batch, tmp_path):
     save_mask(path, saved.mask, saved.probability, None, {**saved.provenance, "deleted": 2})
     assert status(batch("a.fits")) == ["skipped"]
     assert status(batch("a.fits", dilation=3)) == ["kept"]
+
+
+def test_what_the_model_says_of_itself_is_saved_and_decides(batch, tmp_path, monkeypatch):
+    make_frame(tmp_path / "a.fits")
+    load = pool.load
+
+    def whole(name, device):
+        model = load(name, device)
+        model.provenance["tiling"] = "full"
+        return model
+
+    monkeypatch.setattr(pool, "load", whole)
+    batch("a.fits")
+    assert load_mask(tmp_path / "a.fits").provenance["tiling"] == "full"
+    monkeypatch.setattr(pool, "load", load)
+    assert status(batch("a.fits")) == DONE  # that was another map
+
+
+def test_weights_of_ones_own_are_known_by_their_digest(batch, tmp_path, monkeypatch):
+    load = pool.load
+
+    def own(name, device):
+        assert name == "mine.pth"
+        model = load("NRES", device)
+        model.provenance |= {"model": name, "weights_sha256": digests[0]}
+        return model
+
+    digests = ["1" * 64]
+    make_frame(tmp_path / "a.fits")
+    monkeypatch.setattr(pool, "load", own)
+    row, = batch("a.fits", model="mine.pth")
+    assert (row.model, row.threshold) == ("mine.pth", 0.5)
+    assert status(batch("a.fits", model="mine.pth")) == ["skipped"]
+    digests[0] = "2" * 64
+    assert status(batch("a.fits", model="mine.pth")) == DONE

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import fakemodel
 import pytest
+from astropy.io import fits
 from fakemodel import left, make_frame, noted
 
+from glview import cli
 from glview.batch import cluster, rows
 from glview.batch.plan import plan
 
-pytest.importorskip("distributed")
 ROOT = Path(__file__).parent.parent
 PATIENCE = 120.0
 
@@ -44,7 +45,7 @@ class Cluster:
         with open(self.folder / f"{what}.log", "w") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "dask", what, *map(str, words)], stdout=log, stderr=log,
-                env=environment(self.folder), cwd=self.folder)
+                env=environment(self.folder), cwd=self.folder, start_new_session=True)
 
     def _wait(self, ready):
         until = time.monotonic() + PATIENCE
@@ -72,13 +73,8 @@ class Cluster:
 
     def stop(self):
         for process in (self.workers, self.scheduler):
-            process.send_signal(signal.SIGINT)
-        for process in (self.workers, self.scheduler):
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 @pytest.fixture
@@ -95,22 +91,26 @@ def test_every_good_result_is_written_once_although_workers_die(dask, tmp_path):
     frames.mkdir()
     good = [make_frame(frames / f"g{number}.fits", rays=number + 1).name for number in range(8)]
     good.append(make_frame(frames / "once.fits", fakemodel.DIE_ONCE).name)  # takes one worker along
+    good.append(make_frame(frames / "again.fits", fakemodel.FAIL_ONCE).name)
     make_frame(frames / "fell.fits", fakemodel.FAIL)
     make_frame(frames / "killer.fits", fakemodel.DIE)  # takes every worker along
     (frames / "text.fits").write_text("words\n" * 900)
     code, records, table = dask.run(frames, "-o", tmp_path / "out")
-    assert code == 1 and len(records) == 12, table + dask.logs()
-    assert [records[name]["status"] for name in good] == ["done"] * 9
-    assert [records[name]["objects"] for name in good] == [*range(1, 9), 3]
+    assert code == 1 and len(records) == 13, table + dask.logs()
+    # A worker may die between its rename and its report; then the file is found done.
+    assert {records[name]["status"] for name in good} <= {"done", "skipped"}
     for name, words in (("fell.fits", "fell over"), ("killer.fits", "its worker died, 2 times"),
                         ("text.fits", "no image that glview knows")):
         assert records[name]["status"] == "failed" and words in records[name]["error"]
     results = [f"{name}.glview.fits" for name in sorted(good)]
     assert left(tmp_path / "out") == results and sorted(noted(dask.folder, "written")) == results
-    assert "9 searched, 3 failed" in table
+    for number, name in enumerate(good[:8]):
+        with fits.open(tmp_path / "out" / f"{name}.glview.fits", checksum=True) as hdus:
+            assert hdus["CR_MASK"].data.sum() == number + 1
+    assert table.splitlines()[-2].endswith(" s.") and "3 failed" in table
 
     code, records, table = dask.run(frames, "-o", tmp_path / "out", "--shard", "1/2")
-    assert code == 1 and len(records) == 6 and "6 done before" not in table
+    assert code == 1 and len(records) == 7 and "7 done before" not in table
     assert sorted(noted(dask.folder, "written")) == results  # nothing again
 
 
@@ -121,7 +121,7 @@ def test_a_worker_that_is_killed_loses_nothing(dask, tmp_path):
         make_frame(frames / f"{number}.fits", fakemodel.DIE_ONCE if number == 1 else 0)
     code, records, table = dask.run(frames, "--in-place")
     assert code == 0, table + dask.logs()
-    assert {record["status"] for record in records.values()} == {"done"}
+    assert {record["status"] for record in records.values()} <= {"done", "skipped"}
     assert left(frames) == [f"{number}.fits" for number in range(4)]
     process = dask.detect(frames, "--overwrite", "--threshold", "0.95")
     out, err = process.communicate(timeout=PATIENCE)
@@ -137,13 +137,12 @@ def test_an_interrupt_gives_the_rest_back(dask, tmp_path):
     assert (process.returncode, out) == (130, "") and "Stopped" in err and "Trace" not in err
 
 
-def test_without_a_scheduler_it_is_told_in_a_line():
-    command = [sys.executable, "-m", "glview", "detect", __file__, "--scheduler", "tcp://127.0.0.1:1"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60,
-                          env=environment("."))
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("glview detect: no scheduler answers at tcp://127.0.0.1:1")
-    assert done.stderr.count("\n") == 1
+def test_without_a_scheduler_it_is_told_in_a_line(monkeypatch, capsys):
+    monkeypatch.setattr(cluster, "PATIENCE", "500ms")
+    assert cli.main(["detect", __file__, "--scheduler", "tcp://127.0.0.1:1"]) == 2
+    said = capsys.readouterr()
+    assert not said.out and said.err.count("\n") == 1
+    assert said.err.startswith("glview detect: no scheduler answers at tcp://127.0.0.1:1")
 
 
 def test_what_the_cluster_loses_is_told(tmp_path):

@@ -6,6 +6,7 @@ import pty
 import signal
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -16,8 +17,9 @@ from astropy.io import fits
 from fakemodel import FakeModel, left, make_frame
 from sky import make_sky
 
+import glview.batch
 from glview import cli
-from glview.batch import pool
+from glview.batch import command, pool
 from glview.files.save import load_mask
 
 ROOT = Path(__file__).parent.parent
@@ -46,7 +48,8 @@ def start(folder, *arguments, module="fakemodel", **options):
     path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
     return subprocess.Popen(
         [sys.executable, "-W", "error", "-m", module, "detect", *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": path, fakemodel.FOLDER: str(folder)}, text=True,
+        env={**os.environ, "PYTHONPATH": path, fakemodel.FOLDER: str(folder),
+             "PYTHONIOENCODING": "ascii"}, text=True,
         **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options)
 
 
@@ -158,6 +161,23 @@ def wait_for_search(folder, process):
         time.sleep(0.02)
 
 
+def test_an_interrupt_before_any_work_is_no_traceback(detect, monkeypatch):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "plan", interrupted)
+    assert detect("a.fits") == (130, [], [])
+
+
+def test_a_weights_file_is_named_so_that_every_worker_finds_it(detect, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(pool, "load", lambda name, device: asked.append(name) or FakeModel())
+    make_frame(tmp_path / "a.fits")
+    (tmp_path / "mine.pth").touch()
+    assert detect("a.fits", "--model", "mine.pth")[0] == 0
+    assert set(asked) == {str(tmp_path / "mine.pth")}
+
+
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_leaves_whole_files_and_no_others(tmp_path, sent):
     (tmp_path / "in").mkdir()
@@ -199,11 +219,35 @@ def test_a_run_that_was_killed_is_taken_up_where_it_was(tmp_path):
 def test_a_bar_is_drawn_on_a_terminal_only(tmp_path):
     make_frame(tmp_path / "a.fits")
     shell, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (24, 80))
     process = start(tmp_path, tmp_path / "a.fits", stderr=terminal)
     out, _ = process.communicate(timeout=60)
+    os.set_blocking(shell, False)
     drawn = os.read(shell, 1 << 16).decode()
     os.close(terminal), os.close(shell)
-    assert process.returncode == 0 and "% |" in drawn and "of 1 files" in drawn
-    assert "% |" not in out and "searched" in out
+    assert process.returncode == 0 and "%|" in drawn and "| of 1, 00:0" in drawn
+    assert "%|" not in out and "searched" in out
     process = start(tmp_path, tmp_path / "a.fits", "--overwrite")
     assert process.communicate(timeout=60)[1] == ""
+
+
+def test_without_the_package_for_clusters_it_is_told_how_to_install_it(
+    detect, monkeypatch, tmp_path
+):
+    make_frame(tmp_path / "a.fits")
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    monkeypatch.delitem(sys.modules, "glview.batch.cluster", raising=False)
+    monkeypatch.delattr(glview.batch, "cluster", raising=False)
+    code, _, err = detect("a.fits", "--scheduler", "tcp://127.0.0.1:1")
+    assert code == 2 and "pip install 'glview[cluster]'" in err[-1]
+
+
+def test_names_that_the_terminal_cannot_show_and_a_reader_that_leaves(tmp_path):
+    for number in range(3):
+        make_frame(tmp_path / f"\u65e5\u672c{number}.fits")
+    process = start(tmp_path, tmp_path, encoding="ascii")
+    assert process.stdout.readline().startswith("image")
+    process.stdout.close()  # as `| head -1` does
+    assert process.wait(60) == 0 and process.stderr.read() == ""
+    process.stderr.close()
+    assert sum(name.endswith("glview.fits") for name in left(tmp_path)) == 3

@@ -197,6 +197,27 @@ def test_a_picture_that_cannot_be_drawn_is_not_written(said, monkeypatch, frame,
     assert not (tmp_path / "out.png").exists()
 
 
+@pytest.mark.parametrize("name", ["detect", "score"])
+def test_the_first_word_may_be_a_command_and_a_file_of_that_name_is_still_opened(
+    said, started, frame, name, monkeypatch, tmp_path
+):
+    monkeypatch.chdir(tmp_path)
+    frame.rename(tmp_path / name)
+    code, lines = said(name)
+    assert code == 2 and lines[-1].startswith(f"glview {name}: error: ") and not started
+    assert said(f"./{name}") == said("--zoom", "fit", name) == (0, [])
+    assert [entries[0].path.name for _, entries, _ in started] == [name, name]
+
+
+@pytest.mark.parametrize("name", ["detect", "score"])
+def test_a_command_has_its_own_help(name, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main([name, "--help"])
+    text = capsys.readouterr().out
+    assert end.value.code == 0 and text.startswith(f"usage: glview {name} ")
+    assert "--json" in text and "--screenshot" not in text and "examples:" in text
+
+
 # processes
 
 
@@ -209,7 +230,8 @@ def test_a_process_of_its_own_tells_of_a_missing_file():
 def test_help_and_version():
     done = run("--help")
     assert done.returncode == 0 and not done.stderr
-    for word in ("--detect", "--screenshot", "Ctrl+S", "FILE[SCI]", "viridis"):
+    for word in ("--detect", "--screenshot", "Ctrl+S", "FILE[SCI]", "viridis", "glview detect",
+                 "glview score", "./detect"):
         assert word in done.stdout
     done = run("--version")
     assert (done.returncode, done.stdout) == (0, f"glview {glview.__version__}\n")

@@ -158,6 +158,13 @@ def test_cubes_and_strips(tmp_path, codec, shape, tile):
     np.testing.assert_array_equal(agrees_with_astropy(path), data)
 
 
+def test_scaled_quantised_floats_go_the_slow_way(tmp_path):
+    path = write(tmp_path / "a.fits", SKY.astype(np.float32), quantize_level=16)
+    with_cards(path, BSCALE=2.0, BZERO=5.0)
+    same(open_images(path)[0][:, :], truth_of(path))
+    assert opened(path).fill is None
+
+
 def test_long_rows_wrap_round_the_dither(tmp_path):
     data = NOISE.normal(0, 1, (3, 25_000)).astype(np.float32)
     path = write(tmp_path / "a.fits", data, quantize_level=16, quantize_method=1, dither_seed=9999)
@@ -255,13 +262,18 @@ def test_only_tiles_that_a_box_touches_are_read_and_kept(tmp_path):
     assert len(counted.asked) == before
 
 
-def test_the_cache_keeps_to_its_bytes(tmp_path):
+def test_all_images_of_a_file_keep_to_the_bytes_of_one_cache(tmp_path):
     data = NOISE.integers(0, 99, (2048, 1024)).astype(np.int16)
-    path = write(tmp_path / "a.fits", data)
-    image = opened(path, cache=1 << 20)
+    hdus = [fits.PrimaryHDU(), fits.CompImageHDU(data), fits.CompImageHDU(data + 1)]
+    fits.HDUList(hdus).writeto(tmp_path / "a.fits")
+    source = open_source(tmp_path / "a.fits")
+    fills = [fitscomp.open_tiles(source, hdu, 1 << 20)[2] for hdu in walk(source.fd)[1:]]
     for y in range(0, 2048, 256):
-        filled(image, y, y + 256, 3, 9)
-    blocks = image.read.__self__._blocks
+        for more, fill in enumerate(fills):
+            out = np.zeros((256, 6), np.float32)
+            fill(0, y, y + 256, 3, 9, out)
+            np.testing.assert_array_equal(out, data[y : y + 256, 3:9] + more)
+    blocks = source.shared["tiles"]
     assert 0 < blocks.held <= 1 << 20
     assert blocks.held == sum(block.values.nbytes for block in blocks.blocks.values())
 
@@ -320,7 +332,7 @@ def test_a_damaged_tile_is_nan_and_told_once(damaged, codec, damage):
 
 
 def test_an_image_knows_its_faults(damaged):
-    path, data = damaged("RICE_1", DAMAGE["cut"])
+    path, _ = damaged("RICE_1", DAMAGE["cut"])
     (image,) = open_images(path)
     assert np.isnan(image.read32(0, H, 0, W)).sum() == 16 * 6
     assert [fault.box for fault in image.faults] == [(0, 64, 16, 70)]

@@ -29,7 +29,7 @@ LAYERS = {  # a folder, or a module beside them -> what it may import of glview;
     "statefile": set(),
     "reviewing": {"core", "workspace"},
     "opening": {"core", "files", "workspace"},
-    "finishing": {"files", "opening", "saving", "workspace"},
+    "finishing": {"core", "files", "opening", "saving", "workspace"},
     "saving": {"core", "files", "workspace"},
     "library": {"budget", "core", "files", "opening", "saving", "workspace"},
     "detecting": {"core", "models", "workspace"},

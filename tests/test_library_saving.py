@@ -221,7 +221,7 @@ def test_settings_without_a_mask_are_nothing_to_save(desk_of, frame):
 def test_an_array_is_handed_over_and_not_asked_about(desk_of):
     desk, then = desk_of(), []
     desk.workspace.entries.append(entry_of_array(np.zeros(SHAPE)))
-    desk.library.finish_opening(desk.document)
+    desk.finisher.start(desk.document)
     desk.settle()
     paint(desk.document, 5)
     assert desk.document.changed and not desk.library.unsaved

@@ -1,5 +1,6 @@
 """Sparse planes against plain arrays, whatever is put where."""
 
+import subprocess
 import sys
 import threading
 
@@ -231,3 +232,54 @@ def test_readers_see_a_tile_as_it_was_before_or_after():
         for reader in readers:
             reader.join()
     assert not torn
+
+
+def test_a_second_process_takes_the_kernels_from_the_cache():
+    code = """
+import numpy as np
+from glview.core import planekernels
+from glview.core.edits import Edits
+from glview.core.mask import FinalMask, MaskSettings
+from glview.core.objects import find_objects
+from glview.core.plane import Plane
+from glview.core.pools import Pools
+from glview.core.tiles import Stamps
+edits, plane = Edits((600, 700)), Plane.from_array(np.eye(600, 700, dtype=np.float32))
+edits.draw((5, 5), (520, 520), 3, 1)
+plane.put(0, 0, np.ones((512, 512), np.float32))
+FinalMask(plane, MaskSettings(0.5, 1), edits.plane)[:, :]
+find_objects(plane, MaskSettings(0.5, 1), edits.plane)
+plane.put(5, 5, np.zeros((500, 500), np.float32))
+stamps = Stamps((600, 700)), edits.stamps
+Pools((600, 700)).tile(plane, MaskSettings(0.5, 1), edits.plane, stamps, 3, 0, 0)
+kernels = [getattr(planekernels, name) for name in dir(planekernels)]
+used = [k.stats for k in kernels if hasattr(k, "stats")]
+used = [stats for stats in used if stats.cache_hits or stats.cache_misses]
+assert len(used) >= 10, len(used)
+print(sum(sum(stats.cache_misses.values()) for stats in used))
+"""
+    misses = []
+    for _ in range(2):
+        done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True,
+                              text=True)
+        misses.append(int(done.stdout))
+    assert misses[1] == 0
+
+
+def test_after_warming_up_a_stroke_loads_no_kernel():
+    code = """
+from glview.core import plane
+plane.warm()
+from glview.core import planekernels
+from glview.core.edits import Edits
+def loaded():
+    return sum(len(getattr(k, "signatures", ())) for k in vars(planekernels).values())
+before, edits = loaded(), Edits((2000, 3000))
+edits.draw((5, 5), (900, 1100), 7, 1)
+edits.draw((5, 5), (90, 90), 3, 0)
+assert edits.plane[0:512, 512:1024].any()
+print(before, loaded())
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    before, after = map(int, done.stdout.split())
+    assert before == after > 0

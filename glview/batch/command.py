@@ -90,7 +90,7 @@ def main(words):
         with _lines(options.json) as lines, interrupts(not options.scheduler) as stop:
             return _run(items, request, options, lines, stop)
     except UsageError as error:
-        print(f"glview detect: {error}", file=sys.stderr)
+        arguments.say(f"glview detect: {error}", sys.stderr)
         return 2
 
 
@@ -117,8 +117,6 @@ def interrupts(gently):
 
 
 def _request(options):
-    from glview.models import registry
-
     if options.in_place and options.output is not None:
         raise UsageError("--in-place and -o do not go together: either saves elsewhere")
     if options.mask_only and options.probability:
@@ -128,15 +126,25 @@ def _request(options):
         raise UsageError("--in-place saves the mask too: leave --probability out")
     if options.scheduler and options.jobs > 1:
         raise UsageError("--jobs is for this computer; a cluster has as many as it has workers")
-    if options.model != "auto" and not Path(options.model).is_file():
-        try:
-            registry.lookup(options.model)
-        except registry.ModelError as error:
-            raise UsageError(str(error)) from error
+    model = _model(options.model)
     keep = ["CR_MASK"] * (not options.probability) + ["CR_PROBABILITY"] * (not options.mask_only)
     _make_folder(options.output)
-    return Request(options.model, options.threshold, options.dilate, options.shape, tuple(keep),
+    return Request(model, options.threshold, options.dilate, options.shape, tuple(keep),
                    options.in_place, options.device, options.overwrite)
+
+
+def _model(name):
+    """The name as every worker understands it."""
+    from glview.models import registry
+
+    if Path(name).is_file():
+        return os.path.abspath(name)
+    if name != "auto":
+        try:
+            registry.lookup(name)
+        except registry.ModelError as error:
+            raise UsageError(str(error)) from error
+    return name
 
 
 def _make_folder(folder):

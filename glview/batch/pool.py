@@ -3,7 +3,7 @@
 import threading
 from contextlib import contextmanager
 
-from glview.models.registry import MODELS, ModelError, choose, lookup
+from glview.models.registry import ModelError, choose, lookup
 
 
 def load(name, device):
@@ -65,4 +65,4 @@ class Models:
             with self.lend(name) as model:
                 return dict(model.provenance), model.info.threshold
         known = {"model": row.name, "weights_sha256": row.sha256, "tiling": "seamless"}
-        return known, MODELS[row.name].threshold
+        return known, row.threshold

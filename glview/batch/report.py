@@ -4,6 +4,7 @@ import json
 import sys
 from collections import Counter
 
+from glview.arguments import say
 from glview.batch.rows import DONE, FAILED, KEPT, SKIPPED, STAGES
 
 WIDEST = 44  # characters of a file's name in the table
@@ -39,7 +40,7 @@ class Report:
             for stage, seconds in row.seconds.items():
                 self._totals[stage] += seconds
         if self._lines is not None:
-            print(json.dumps(row.record()), file=self._lines, flush=True)
+            say(json.dumps(row.record()), self._lines)
         for line in table_lines(row, self._width):
             self._say(line)
         self.tick()
@@ -74,12 +75,12 @@ class Report:
     def _say(self, line):
         if self._bar is not None:
             self._bar.clear()  # the bar is on another stream, but perhaps on the same terminal
-        print(line, file=self._table, flush=True)
+        say(line, self._table)
 
 
 def table_lines(row, width):
     """The row's line, and one more for each note."""
-    name = row.name if len(row.name) <= width else "…" + row.name[1 - width :]
+    name = row.name if len(row.name) <= width else "..." + row.name[3 - width :]
     shape = f"{row.shape[1]} x {row.shape[0]}" if row.shape else ""
     speeds = "".join(f" {row.speeds[s]:8.2f}" if s in row.speeds else " " * 9 for s in STAGES)
     objects = "" if row.objects is None else row.objects
@@ -93,5 +94,5 @@ def table_lines(row, width):
 def _bar(total):
     from tqdm import tqdm
 
-    shape = "{percentage:3.0f} %|{bar}| of {total} files, {elapsed} so far, {remaining} left"
+    shape = "{percentage:3.0f} %|{bar}| of {total}, {elapsed} so far, {remaining} left"
     return tqdm(total=total, bar_format=shape, file=sys.stderr, leave=False, dynamic_ncols=True)

@@ -68,7 +68,7 @@ class Work:
                     frame.pixels, progress=self._teller(frame), cancel=self.stop.is_set,
                     out=scratch(frame) if is_lazy(frame) else None)
                 took = time.perf_counter() - began
-                origin = model.provenance | origin
+                origin |= model.provenance
                 return Found(replace(frame, pixels=None), confidence, origin,
                              tuple(model.notes), took)
         except Cancelled:

@@ -13,7 +13,7 @@ from glview.core.cancel import Cancelled
 from glview.core.image import Fault
 
 THREADS = 2
-PIECE = 1 << 18  # pixels read at once, if eight rows have fewer: they stay in the processor's cache
+PIECE = 1 << 20  # pixels read at once, if eight rows have fewer: they stay in the processor's cache
 SAMPLES = 1 << 20
 PAUSE = 0.15  # seconds between two publications, so that tiles are not remade for every band
 

@@ -285,3 +285,11 @@ def pack(tile, floor=0):
                     np.empty(pointers[-1], tile.dtype))
     planekernels.pack(tile, floor, *packed)
     return packed
+
+
+def warm():
+    """Load the kernels of the first stroke of the pencil, which takes a while; for a worker."""
+    plane = Plane((1, 8), np.uint8)
+    for values in ([[1] + [0] * 7], [[1]], [[0]]):  # whole rows, and a part of a packed tile
+        plane.put(0, 0, np.array(values, np.uint8))
+        _ = plane[0:1, 0:2]

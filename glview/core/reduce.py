@@ -13,14 +13,13 @@ import numpy as np
 
 NAN, POSINF, NEGINF, FINITE = range(4)  # places in the `counts` of `pool`
 _CHUNK = 8192  # columns worked on at once: what is kept of them stays in the nearest cache
-_HUGE = 1e37  # sums of eight values up to this do not overflow float32
 
 
 @numba.njit(cache=True, nogil=True)
 def mean_and_max(block, factor):
     """Mean and maximum of every factor x factor cell.
 
-    block: (h, w) float32, any unit, C-contiguous.  factor: 1, 2, 4 or 8.
+    block: (h, w) float32, any unit, C-contiguous.  factor: 2, 4 or 8.
     Returns two (ceil(h / factor), ceil(w / factor)) float32 arrays.
     """
     shape = (-(-block.shape[0] // factor), -(-block.shape[1] // factor))
@@ -34,16 +33,17 @@ def mean_and_max(block, factor):
 def pool(block, factor, mean, maximum, y_cell, x_cell, finite, row, counts):
     """Mean, maximum and number of finite pixels of every cell, and a census of the block.
 
-    block: (h, w) float32, any unit, C-contiguous.  factor: 1, 2, 4 or 8.
+    block: (h, w) float32, any unit, C-contiguous.  factor: 2, 4 or 8.
     mean, maximum: (H, W) float32, C-contiguous; the block's cells are written from y_cell, x_cell.
     finite: (N, M) float32, C-contiguous; the numbers are written from row, 0.
     counts: (4,) int64; numbers of NaN, +Inf, -Inf and finite pixels are added, in this order.
     Returns (low, high): extremes of the finite pixels (Inf, -Inf if there is none).
     """
     size = min(_CHUNK, -(-block.shape[1] // 8) * 8)
-    columns, halves, least = _room(size), _room(size), np.empty(size, np.float32)
+    parts, columns, halves = _two(size), _two(size), _two(size)
+    sums, half_sums = np.empty(size // 2, np.float64), np.empty(size // 2, np.float64)
+    lowest, highest = np.full(size, np.float32(np.inf)), np.full(size, np.float32(-np.inf))
     nothing = np.full(size, np.float32(np.nan))
-    low, high = np.float32(np.inf), np.float32(-np.inf)
     for y in range(0, block.shape[0], factor):
         rows = block[y : y + factor]
         for x in range(0, block.shape[1], size):
@@ -52,24 +52,24 @@ def pool(block, factor, mean, maximum, y_cell, x_cell, finite, row, counts):
             target = (mean[y_cell + y // factor, x_cell + first : x_cell + last],
                       maximum[y_cell + y // factor, x_cell + first : x_cell + last],
                       finite[row + y // factor, first:last])
-            level = _level(rows[0, x : x + n])
-            _gather(rows, x, n, nothing, level, *columns, least)
-            cells = _halvings(factor, n, columns, halves)
-            smallest, (largest, number) = _smallest(least[:n]), _largest(last - first, *cells)
-            if smallest < -_HUGE or largest > _HUGE:
-                smallest, largest = _careful(rows, x, n, factor, *target, counts)
-            else:
-                _write(level, *cells, *target)
+            _gather(rows, x, n, nothing, *parts, *columns, lowest)
+            _sum_pairs(-(-n // 8) * 4, *parts, columns[0], sums)
+            cells = _halvings(factor, n, sums, half_sums, columns, halves)
+            number, sound = _numbers(last - first, cells[0], cells[1])
+            if sound:
+                _write(*cells, *target)
                 counts[FINITE] += number
                 counts[NAN] += rows.shape[0] * n - number
-            low, high = min(low, smallest), max(high, largest)
-    return low, high
+            else:
+                _careful(rows, x, n, factor, *target, counts)
+            _raise(last - first, cells[2], highest)
+    low, high = -_largest(-lowest), _largest(highest)
+    return _extremes(block) if low == -np.inf or high == np.inf else (low, high)
 
 
 @numba.njit(cache=True, nogil=True)
-def _room(size):
-    """For the sums, the numbers of finite pixels and the largest values of `size` columns."""
-    return np.empty(size, np.float32), np.empty(size, np.float32), np.empty(size, np.float32)
+def _two(size):
+    return np.empty(size, np.float32), np.empty(size, np.float32)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -78,94 +78,112 @@ def _row(rows, y, x, n, nothing):
 
 
 @numba.njit(cache=True, nogil=True)
-def _level(line):
-    """The middle one of three values of a row, those that are not finite taken for 0."""
-    a, b, c = line[0], line[line.size // 2], line[-1]
-    a = a if abs(a) < np.inf else np.float32(0)
-    b = b if abs(b) < np.inf else np.float32(0)
-    c = c if abs(c) < np.inf else np.float32(0)
-    return max(min(a, b), min(max(a, b), c))
-
-
-@numba.njit(cache=True, nogil=True)
-def _gather(rows, x, n, nothing, level, sums, numbers, most, least):
+def _gather(rows, x, n, nothing, totals, firsts, numbers, most, lowest):
     """Join at most 8 rows into n columns, and fill up with empty ones to a multiple of 8.
 
-    What is summed is the difference to `level`: so float32 loses nothing of a faint signal on a
-    bright sky.  An infinity makes a wrong sum: the extremes tell, and `_careful` makes it again.
+    What is summed in float32 is the difference to the first row, which loses nothing where a faint
+    signal lies on a bright sky, and gives a constant back as it is.  Infinities, and values too
+    large for that, make a sum that is not finite.
     """
     r0, r1 = _row(rows, 0, x, n, nothing), _row(rows, 1, x, n, nothing)
     r2, r3 = _row(rows, 2, x, n, nothing), _row(rows, 3, x, n, nothing)
     r4, r5 = _row(rows, 4, x, n, nothing), _row(rows, 5, x, n, nothing)
     r6, r7 = _row(rows, 6, x, n, nothing), _row(rows, 7, x, n, nothing)
     for i in range(n):
+        first = r0[i] if r0[i] == r0[i] else np.float32(0)
         total, number = np.float32(0), np.float32(0)
-        smallest, largest = np.float32(np.inf), np.float32(-np.inf)
+        smallest, largest = lowest[i], np.float32(-np.inf)
         for value in (r0[i], r1[i], r2[i], r3[i], r4[i], r5[i], r6[i], r7[i]):
             there = value == value
-            total += value - level if there else np.float32(0)
+            total += value - first if there else np.float32(0)
             number += np.float32(1) if there else np.float32(0)
             smallest = value if value < smallest else smallest
             largest = value if value > largest else largest
-        sums[i], numbers[i], most[i], least[i] = total, number, largest, smallest
+        totals[i], firsts[i], numbers[i] = total, first, number
+        most[i], lowest[i] = largest, smallest
     for i in range(n, -(-n // 8) * 8):
-        sums[i], numbers[i], most[i] = np.float32(0), np.float32(0), np.float32(-np.inf)
+        totals[i], firsts[i], numbers[i] = np.float32(0), np.float32(0), np.float32(0)
+        most[i] = np.float32(-np.inf)
 
 
 @numba.njit(cache=True, nogil=True)
-def _halvings(factor, n, columns, halves):
-    """Join neighbouring columns until there is one for each cell; returns the arrays it is in."""
-    n = -(-n // 8) * 8
-    while factor > 1:
-        factor, n = factor // 2, n // 2
-        _join_pairs(n, *columns, *halves)
-        columns, halves = halves, columns
-    return columns
-
-
-@numba.njit(cache=True, nogil=True)
-def _join_pairs(n, sums, numbers, most, half_sums, half_numbers, half_most):
+def _sum_pairs(n, totals, firsts, numbers, sums):
+    """The sums of n pairs of neighbouring columns."""
     for i in range(n):
         a, b = 2 * i, 2 * i + 1
-        half_sums[i] = sums[a] + sums[b]
+        left = np.float64(totals[a]) + np.float64(firsts[a]) * np.float64(numbers[a])
+        right = np.float64(totals[b]) + np.float64(firsts[b]) * np.float64(numbers[b])
+        sums[i] = left + right
+
+
+@numba.njit(cache=True, nogil=True)
+def _halvings(factor, n, sums, half_sums, columns, halves):
+    """Join neighbouring columns until there is one for each cell; returns the arrays it is in."""
+    n = -(-n // 8) * 4
+    _join_pairs(n, *columns, *halves)
+    columns, halves = halves, columns
+    while factor > 2:
+        factor, n = factor // 2, n // 2
+        _add_pairs(n, sums, half_sums)
+        _join_pairs(n, *columns, *halves)
+        sums, half_sums, columns, halves = half_sums, sums, halves, columns
+    return sums, *columns
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_pairs(n, sums, half_sums):
+    for i in range(n):
+        half_sums[i] = sums[2 * i] + sums[2 * i + 1]
+
+
+@numba.njit(cache=True, nogil=True)
+def _join_pairs(n, numbers, most, half_numbers, half_most):
+    for i in range(n):
+        a, b = 2 * i, 2 * i + 1
         half_numbers[i] = numbers[a] + numbers[b]
         half_most[i] = most[a] if most[a] > most[b] else most[b]
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})
-def _smallest(least):
-    """The smallest of values without NaN."""
-    found = np.float32(np.inf)
-    for value in least:
-        found = value if value < found else found
-    return found
-
-
-@numba.njit(cache=True, nogil=True, fastmath={"nnan", "nsz", "reassoc"})
-def _largest(n, sums, numbers, most):
-    """(the largest, number of finite pixels) of n cells; there is no NaN among `most`."""
-    found, number = np.float32(-np.inf), np.float32(0)
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc"})
+def _numbers(n, sums, numbers):
+    """(number of finite pixels of n cells, whether all their sums are finite)."""
+    number, wrong = np.float32(0), 0
     for i in range(n):
         number += numbers[i]
-        found = most[i] if most[i] > found else found
-    return found, np.int64(number)
+        wrong += not abs(sums[i]) < np.inf
+    return np.int64(number), wrong == 0
+
+
+@numba.njit(cache=True, nogil=True)
+def _raise(n, most, highest):
+    for i in range(n):
+        highest[i] = most[i] if most[i] > highest[i] else highest[i]
+
+
+@numba.njit(cache=True, nogil=True)
+def _largest(values):
+    """The largest of values without NaN, which are overwritten: one half is joined to the other."""
+    n = values.size
+    while n > 1:
+        half = n // 2
+        for i in range(half):
+            a, b = values[i], values[n - half + i]
+            values[i] = a if a > b else b
+        n -= half
+    return values[0]
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _write(level, sums, numbers, most, mean, maximum, finite):
+def _write(sums, numbers, most, mean, maximum, finite):
     for i in range(mean.size):
-        mean[i] = np.float64(level) + np.float64(sums[i]) / np.float64(numbers[i])
+        mean[i] = sums[i] / numbers[i]
         maximum[i] = most[i] if numbers[i] > 0 else np.float32(np.nan)
         finite[i] = numbers[i]
 
 
 @numba.njit(cache=True, nogil=True)
 def _careful(rows, x, n, factor, mean, maximum, finite, counts):
-    """The same for cells that hold infinities or sums that float32 does not; pixel by pixel.
-
-    Returns the extremes of the finite pixels.
-    """
-    low, high = np.float32(np.inf), np.float32(-np.inf)
+    """The same for cells of which some have no finite sum in float32; pixel by pixel."""
     for i in range(mean.size):
         total, number, most = 0.0, 0, np.float32(np.nan)
         for line in rows[:, x + i * factor : min(x + (i + 1) * factor, x + n)]:
@@ -174,13 +192,22 @@ def _careful(rows, x, n, factor, mean, maximum, finite, counts):
                 if abs(value) < np.inf:
                     total += value
                     number += 1
-                    low, high = min(low, value), max(high, value)
                 else:
                     kind = NAN if value != value else POSINF if value > 0 else NEGINF
                     counts[kind] += 1
         counts[FINITE] += number
         mean[i], maximum[i] = total / number if number else np.nan, most
         finite[i] = number
+
+
+@numba.njit(cache=True, nogil=True)
+def _extremes(block):
+    """Those of the finite pixels, pixel by pixel."""
+    low, high = np.float32(np.inf), np.float32(-np.inf)
+    for line in block:
+        for value in line:
+            if abs(value) < np.inf:
+                low, high = min(low, value), max(high, value)
     return low, high
 
 

@@ -22,7 +22,8 @@ BLOCK = 1 << 18  # pixels of tiles that are kept together
 def open_tiles(source, hdu, cache=CACHE):
     """(dtype, read, fill, faults) for an Image; nothing but the header is looked at.
 
-    cache: bytes of decoded tiles that are kept. fill is None where whole images are unpacked.
+    cache: bytes of decoded tiles that all images of the file together keep. fill is None for images
+    that are unpacked whole.
     Raises FitsError where the header asks for tiles that cannot be true.
     """
     grid = grid_of(hdu)
@@ -31,7 +32,9 @@ def open_tiles(source, hdu, cache=CACHE):
     codec = str(hdu.cards.get("ZCMPTYPE", "")).strip().upper()
     if codec not in CODECS or _rare(hdu, codec):
         return physical, Whole(source, hdu, physical).read, None, []
-    tiled = Tiled(source, hdu, grid, Decoder(hdu, Table(source, hdu, grid), codec, types), cache)
+    decoder = Decoder(hdu, Table(source, hdu, grid), codec, types)
+    blocks = source.shared.setdefault("tiles", _Blocks(cache))
+    tiled = Tiled(source, hdu, grid, decoder, blocks)
     return physical, tiled.read, tiled.fill, tiled.faults
 
 
@@ -49,11 +52,11 @@ class Tiled:
     wanted again by the box beside it: it is kept, and the oldest go when there are too many.
     """
 
-    def __init__(self, source, hdu, grid, decoder, cache):
+    def __init__(self, source, hdu, grid, decoder, blocks):
         self.source, self.hdu, self.grid, self.decoder = source, hdu, grid, decoder
         self.faults = []
         self._told = set()
-        self._blocks = _Blocks(cache)
+        self._blocks = blocks
         self._lock = threading.Lock()
 
     def read(self, plane, y0, y1, x0, x1):
@@ -125,13 +128,13 @@ class Tiled:
 
     def _kept(self, layer, tiles, box, out):
         """The part of the box in a rectangle of tiles, from blocks of them that are kept."""
-        down, across = self._blocks.step(self.grid, layer)
+        down, across = self._step(layer)
         rows = range(tiles[0] // down, -(-tiles[2] // down))
         places = [(y, x) for y in rows for x in range(tiles[1] // across, -(-tiles[3] // across))]
         bad, late = [], []
         for wait, waiting in ((False, places), (True, late)):  # first what no other thread is at
             for place in waiting:
-                block = self._blocks.get(self.grid, layer, place, self.decoder.physical)
+                block = self._block(layer, place)
                 if not block.lock.acquire(blocking=wait):
                     late.append(place)
                     continue
@@ -140,6 +143,28 @@ class Tiled:
                 finally:
                     block.lock.release()
         return bad
+
+    def _block(self, layer, place):
+        def make():
+            (down, across), (y, x), most = self._step(layer), place, self.grid.down_across
+            rows, columns = min((y + 1) * down, most[0]), min((x + 1) * across, most[1])
+            tiles = y * down, x * across, rows, columns
+            return _Block(self.grid, layer[2], tiles, self.decoder.physical)
+
+        return self._blocks.get((self.hdu.index, layer[0], place), make)
+
+    def _step(self, layer):
+        """(rows, columns) of tiles in a block: nearly square, about BLOCK pixels."""
+        (high, wide), (down, across) = self.grid.size, (1, 1)
+        most_down, most_across = self.grid.down_across
+        while layer[2] == 1 and 2 * down * high * across * wide <= BLOCK:
+            if down < most_down and (down * high <= across * wide or across >= most_across):
+                down *= 2
+            elif across < most_across:
+                across *= 2
+            else:
+                break
+        return down, across
 
     def _take(self, layer, block, tiles, box, out):
         tiles = _overlap(tiles, block.tiles)
@@ -187,35 +212,17 @@ class _Blocks:
         self.blocks = OrderedDict()
         self.lock = threading.Lock()
 
-    def get(self, grid, layer, place, dtype):
-        """The block at a place, new or kept."""
-        key = layer[0], place
+    def get(self, key, make):
+        """The block of that key, kept or made."""
         with self.lock:
             block = self.blocks.pop(key, None)
             if block is None:
-                (down, across), (y, x), most = self.step(grid, layer), place, grid.down_across
-                rows = y * down, min((y + 1) * down, most[0])
-                columns = x * across, min((x + 1) * across, most[1])
-                tiles = rows[0], columns[0], rows[1], columns[1]
-                block = _Block(grid, layer[2], tiles, dtype)
+                block = make()
                 self.held += block.values.nbytes
             self.blocks[key] = block
             while len(self.blocks) > 1 and self.held > self.most:
                 self.held -= self.blocks.popitem(last=False)[1].values.nbytes
             return block
-
-    def step(self, grid, layer):
-        """(rows, columns) of tiles in a block: nearly square, about BLOCK pixels."""
-        (high, wide), (down, across) = grid.size, (1, 1)
-        most_down, most_across = grid.down_across
-        while layer[2] == 1 and 2 * down * high * across * wide <= BLOCK:
-            if down < most_down and (down * high <= across * wide or across >= most_across):
-                down *= 2
-            elif across < most_across:
-                across *= 2
-            else:
-                break
-        return down, across
 
 
 def _around(outer, inner):

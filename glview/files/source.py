@@ -30,12 +30,14 @@ class Source:
     fd: the file descriptor, closed with this object. path: where the file is.
     name: what the user sees. packed: "gzip", "bzip2", "xz" or "" for a file that is as it is.
     notes: sentences for the user. size: bytes (of the unpacked file).
+    shared: what the readers of this file's parts keep together, by name, as long as it is open.
     """
 
     def __init__(self, fd, path, packed="", notes=()):
         self._close = weakref.finalize(self, os.close, fd)
         self.fd, self.path, self.packed, self.notes = fd, path, packed, tuple(notes)
         self.name = shown_name(path)
+        self.shared = {}
         self.position = threading.Lock()  # for who moves the descriptor's own position
         self.stamp = stamp_of(os.fstat(fd))
         self.size = self.stamp[1]

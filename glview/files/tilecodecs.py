@@ -37,7 +37,7 @@ class Decoder:
         if type(self.seed) is not int:
             raise FitsError(f"the header card ZDITHER0 is {self.seed!r}, not a whole number")
         self.random = None
-        self.spare = []  # scratch memory of calls that ended
+        self.spare = table.source.shared.setdefault("scratch", [])  # of calls that ended
 
     def decode(self, numbers, boxes, out):
         """Unpack tiles into their places in an array.
@@ -52,7 +52,10 @@ class Decoder:
 
         def run(batch):
             column, chosen, places, sizes = batch
-            scratch = self.spare.pop() if self.spare else _Scratch()
+            try:
+                scratch = self.spare.pop()
+            except IndexError:  # looking first would not be safe: other threads take from it too
+                scratch = _Scratch()
             jobs = np.zeros((len(chosen), 8), np.int64)
             jobs[:, 2:6] = boxes[chosen]
             found = self._batch(column, numbers[chosen], jobs, places, sizes, out, scratch)

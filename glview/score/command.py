@@ -54,10 +54,10 @@ def main(words):
         if draw is not None:
             draw(found, options.plot)
     except (OSError, ReadError, UsageError, ValueError) as error:
-        print(f"glview score: {error}", file=sys.stderr)
+        arguments.say(f"glview score: {error}", sys.stderr)
         return 2
     except MemoryError:
-        print("glview score: not enough memory: it takes 10 bytes a pixel", file=sys.stderr)
+        arguments.say("glview score: not enough memory: it takes 10 bytes a pixel", sys.stderr)
         return 2
     return 0
 
@@ -176,11 +176,11 @@ def _tell(found, where):
         known = {key: value for key, value in found.items() if key != "curve"}
         text = json.dumps(_finite(known), indent=1)
         if where == "-":
-            print(text)
+            arguments.say(text, sys.stdout)
             return
         with open(where, "w", encoding="utf-8") as file:
             print(text, file=file)
-    print("\n".join(table(found)))
+    arguments.say("\n".join(table(found)), sys.stdout)
 
 
 def _finite(value):

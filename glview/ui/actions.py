@@ -234,6 +234,10 @@ ACTIONS = (
     Action("Display", "Min Max limits", ("Shift+S",), _stretch(limits=lambda s: "minmax")),
     Action("Mask", "Detect", ("D",), _detect,
            lambda desk: _is_whole(desk) and desk.detector.running is None),
+    Action("Mask", "Continue detection", (),
+           lambda desk: desk.detector.start(desk.workspace.document, resume=True),
+           lambda desk: (desk.workspace.document is not None
+                         and desk.detector.can_continue(desk.workspace.document))),
     Action("Mask", "Cancel / drop the tool", ("Escape",), _escape, _always),
     Action("Mask", "Show the mask on the image", ("M",), _overlay(shown=True),
            checked=lambda desk: desk.workspace.overlay.shown),

@@ -1,7 +1,7 @@
 """glview in its window with the times of its frames: `python -m bench.timed TIMES.json ARGUMENT...`
 
-TIMES.json gets a list of [begin, end] of every frame, seconds of the monotonic clock, when the
-window is closed.  A frame ends when OpenGL has drawn it.
+TIMES.json gets a list of [begin, end, cpu] of every frame when the window is closed: seconds of the
+monotonic clock, and those that the thread computed.  A frame ends when OpenGL has drawn it.
 """
 
 import json
@@ -18,10 +18,10 @@ def main(target, *arguments):
     times, draw = [], Desk.frame
 
     def timed(desk):
-        began = time.monotonic()
+        began, used = time.monotonic(), time.thread_time()
         draw(desk)
         desk.platform.ctx.finish()
-        times.append((began, time.monotonic()))
+        times.append((began, time.monotonic(), time.thread_time() - used))
 
     Desk.frame = timed
     code = cli.main(arguments)
