@@ -17,6 +17,7 @@ from glview.settings import log_file
 from glview.ui import style
 from glview.ui.layout import Layout
 from glview.ui.widgets import Screen
+from glview.watching import Watcher
 
 UPLOAD_SECONDS = 0.012
 FRAMES_AFTER_EVENT = 3  # Dear ImGui settles hover and focus over the frames after an event
@@ -45,7 +46,7 @@ class Desk:
     def _begin(self, ending):
         """Make the parts; `ending` takes how each ends, and ends the last one first."""
         platform, workspace = self.platform, self.workspace
-        wake = getattr(platform, "wake", lambda: None)
+        wake = platform.wake
         self.jobs = Jobs(wake)
         ending.callback(self.jobs.close)
         self.feed = Feed(wake)
@@ -58,6 +59,7 @@ class Desk:
         self.reviewer = Reviewer(workspace, self.jobs, self.scene.thumbnails)
         self.finisher = Finisher(workspace, self.jobs, wake)
         self.finisher.hold()
+        self.watcher = Watcher(workspace, self.jobs)
         self.library = Library(workspace, self.jobs, self.settings, self.finisher,
                                self.scene.tiles.forget, wake)
         style.apply(platform.io, platform.scale)
@@ -109,6 +111,7 @@ class Desk:
             self.finisher.release()
         self.jobs.collect()
         self.library.update()
+        self.watcher.update()
         self.finisher.update()
         self.detector.poll()
         until = time.perf_counter() + UPLOAD_SECONDS
@@ -128,7 +131,9 @@ class Desk:
         if key[1] == "image" and document is not None and key[0] is document.key \
                 and not getattr(error, "fatal", True):
             image, (level, ty, tx) = document.image, key[3:]
-            image.faults.append(Fault(image.plane, pixels(image.shape, level, ty, tx), str(error)))
+            fault = Fault(image.plane, pixels(image.shape, level, ty, tx), str(error))
+            if fault not in image.faults:
+                image.faults.append(fault)
         else:
             self.finisher.read_failed(error)
 
@@ -136,7 +141,7 @@ class Desk:
     def settled(self):
         """True when nothing is loading, counting, detecting or saving."""
         return (not self.jobs.busy and not self.feed.pending and self.detector.running is None
-                and not self.finisher.holding and not self.finisher.reading
+                and not self.finisher.holding and not self.finisher.unfinished
                 and not any(entry.loading for entry in self.workspace.entries))
 
     def settle(self, seconds=600.0):
@@ -146,8 +151,8 @@ class Desk:
             self.frame()
             quiet = quiet + 1 if self.settled else 0
             if not quiet:
-                # Software OpenGL needs the cores that a detection computes on.
-                time.sleep(0.002 if self.detector.running is None else 0.1)
+                # Not sooner, for software OpenGL draws on the cores that the workers need.
+                self.platform.rest(DETECTING_SECONDS)
         return quiet >= FRAMES_AFTER_EVENT
 
     def run(self, each_frame=lambda desk: None):

@@ -1,8 +1,12 @@
 """What follows the first picture of a file: its reduced levels, what was saved, its sky."""
 
+import time
+
 from glview import opening, saving
 from glview.core import plane
 from glview.files import ReadError
+
+PATIENCE = 1.5  # seconds that the reading of a large file goes before the rest
 
 
 class Finisher:
@@ -10,7 +14,7 @@ class Finisher:
 
     def __init__(self, workspace, jobs, wake=lambda: None):
         self.workspace, self._jobs, self._wake = workspace, jobs, wake
-        self._held, self._reading = None, None
+        self._held, self._reading, self._later = None, None, []
 
     def hold(self):
         """Leave all that needs slow imports until `release`, for the first picture comes first."""
@@ -35,9 +39,18 @@ class Finisher:
         image, name = document.image, f"{id(document.key)}"
         self._jobs.start(f"saved {name}", lambda cancelled: _saved(image, cancelled),
                          lambda found: self._restore(document, found), self.read_failed)
+        self._later.append((time.monotonic() + PATIENCE, document))
+
+    def _start_later(self, document):
+        """What can wait until the picture is sharp: it imports much, on the same cores."""
         self._jobs.start("warm", lambda cancelled: plane.warm(), lambda _: None, self.read_failed)
-        self._jobs.start(f"sky {name}", lambda cancelled: opening.sky(image),
+        self._jobs.start(f"sky {id(document.key)}", lambda cancelled: opening.sky(document.image),
                          lambda sky: setattr(document, "sky", sky), self.read_failed)
+
+    @property
+    def unfinished(self):
+        """True while anything of a document is still to come."""
+        return bool(self._later) or self.reading
 
     def update(self):
         """Once a frame: read on in the document on screen, take over what was read of it."""
@@ -46,6 +59,8 @@ class Finisher:
             self._leave()
             if document is not None and document.whole and self._held is None:
                 self._read(document)
+        while self._later and (not self.reading or time.monotonic() > self._later[0][0]):
+            self._start_later(self._later.pop(0)[1])
         if document is not None and document.pyramid.collect():
             statistics = document.pyramid.statistics
             if statistics is not None:
@@ -55,6 +70,7 @@ class Finisher:
         """The document is closed: stop what goes on for it."""
         if document is self._reading:
             self._leave()
+        self._later = [one for one in self._later if one[1] is not document]
         for kind in ("saved", "sky"):
             self._jobs.cancel(f"{kind} {id(document.key)}")
 

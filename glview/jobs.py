@@ -9,7 +9,10 @@ import threading
 from glview.core.cancel import Cancelled
 
 LANES = {"quick": 3, "background": 2, "save": 1}  # workers: what is slow holds up only its like
-LANE_OF = {"reduce": "background", "saved": "background", "sky": "background", "save": "save"}
+LANE_OF = {"reduce": "background", "saved": "background", "sky": "background",
+           "warm": "background", "save": "save"}
+
+QUIET = ("watch", "warm")  # what nobody waits for
 
 
 class Jobs:
@@ -35,8 +38,12 @@ class Jobs:
 
     @property
     def busy(self):
-        """Names of the work under way."""
-        return tuple(self._newest)
+        """Names of the work under way that anyone might wait for."""
+        return tuple(name for name in tuple(self._newest) if name not in QUIET)
+
+    def has(self, name):
+        """True while the job of this name is under way."""
+        return name in self._newest
 
     def start(self, name, work, done, failed):
         """Run `work(cancelled)` on a worker, then `done(result)` or `failed(error)` in `collect`.
@@ -81,7 +88,7 @@ class Jobs:
     def close(self):
         """Cancel everything but saves, which are waited for; the rest ends when it notices."""
         self._wake = lambda: None
-        for name in self.busy:
+        for name in tuple(self._newest):
             if _lane(name) != "save":
                 self.cancel(name)
         for lane, threads in self._threads.items():

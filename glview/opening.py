@@ -10,6 +10,7 @@ from glview.core.pyramid import Pyramid, base_factor, build
 from glview.workspace import Document
 
 PREVIEW = 1024
+LOOKS = 0.08  # share of a packed file between two looks at what was unpacked of it
 
 
 @dataclass(frozen=True)
@@ -34,15 +35,17 @@ class Coming:
     def __init__(self):
         self.fraction = self.opened = None
         self.wake = lambda: None
-        self._stopped = False
+        self._stopped, self._looked = False, 0.0
 
-    def __call__(self, fraction, images):
+    def __call__(self, fraction, pictures):
         """Take what `files.open_images` tells; raises Cancelled after `stop`."""
         if self._stopped:
             raise Cancelled
         self.fraction = fraction
-        if images:
-            self.opened = look_at(tuple(images), images[0])
+        if fraction >= self._looked + LOOKS:
+            images = pictures()
+            if images:
+                self.opened, self._looked = look_at(images, images[0]), fraction
         self.wake()
 
     def stop(self):

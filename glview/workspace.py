@@ -148,8 +148,9 @@ class Document:
     @property
     def joining(self):
         """How the image's pixels become one where the picture is zoomed out."""
-        rule = self.stretch.zoomout
-        noise = 0.0 if rule != "peaks" else self._kept("noise", self.sample, lambda: background_noise(self.sample))
+        rule, noise = self.stretch.zoomout, 0.0
+        if rule == "peaks":
+            noise = self._kept("noise", self.sample, lambda: background_noise(self.sample))
         return Joining(rule, noise)
 
     @property

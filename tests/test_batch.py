@@ -77,6 +77,15 @@ def test_into_the_image_itself_where_that_is_possible(batch, tmp_path):
     assert status(batch("a.fits")) == DONE  # it asks for another place
 
 
+def test_beside_the_file_that_a_link_points_to(batch, tmp_path):
+    (tmp_path / "real").mkdir()
+    make_frame(tmp_path / "real" / "a.fits")
+    (tmp_path / "link.fits").symlink_to("real/a.fits")
+    row, = batch("link.fits")
+    assert (row.method, left(tmp_path / "real")) == ("side file", ["a.fits", "a.fits.glview.fits"])
+    assert load_mask(tmp_path / "link.fits").mask.sum() == 3
+
+
 def test_all_science_extensions_and_no_other(batch, tmp_path):
     hdus = [fits.PrimaryHDU()]
     for version in (1, 2):

@@ -123,6 +123,40 @@ def test_a_file_that_is_in_the_way_is_not_replaced(batch, tmp_path):
     assert fits.getval(tmp_path / "a.fits.glview.fits", "NAXIS") == 2
 
 
+@pytest.mark.parametrize("in_place", [False, True])
+def test_a_result_that_another_worker_wrote_at_the_same_time(
+    batch, tmp_path, monkeypatch, in_place
+):
+    def meanwhile(self, *arguments):
+        save(self, *arguments)
+        raise commit.SaveError("the file was changed by another program meanwhile")
+
+    name = "_save_inside" if in_place else "_save_beside"
+    save = getattr(work.Work, name)
+    monkeypatch.setattr(work.Work, name, meanwhile)
+    make_frame(tmp_path / "a.fits")
+    row, = batch("a.fits", in_place=in_place)
+    assert (row.status, row.method) == ("done", "another worker")
+    row, = batch("a.fits", in_place=in_place, overwrite=True)  # then it is another's
+    assert row.status == "failed" and "changed by another program" in row.error
+
+
+def test_an_image_that_is_rewritten_while_it_is_searched_gets_no_mask_inside(
+    batch, tmp_path, monkeypatch
+):
+    path = make_frame(tmp_path / "a.fits")
+    detect = FakeModel.detect_cr
+
+    def slow(self, *arguments, **options):
+        make_frame(path, rays=1)
+        return detect(self, *arguments, **options)
+
+    monkeypatch.setattr(FakeModel, "detect_cr", slow)
+    row, = batch("a.fits", in_place=True)
+    assert row.status == "failed" and "changed" in row.error
+    assert load_mask(path) is None
+
+
 def test_a_frame_that_is_too_large_is_never_in_memory_whole(batch, tmp_path, monkeypatch):
     make_frame(tmp_path / "a.fits")
     seen, names = [], []

@@ -14,7 +14,7 @@ from drawing import (
 )
 
 from glview.core import mask
-from glview.core.reduce import mean_and_max
+from glview.core.pyramid import tile
 from glview.core.tiles import level_shape
 from glview.core.view import Window
 from glview.gl import textures
@@ -107,7 +107,9 @@ def test_a_region_never_needs_more_tiles_than_there_is_room_for(few):
         region = few.draw(document, [seen])
         y0, x0, y1, x1 = region.box
         assert region.level == 2 and few.regions.sharp
-        assert same_bits(cells(few.regions.image, region), mean_and_max(pixels, 4)[0][y0:y1, x0:x1])
+        assert same_bits(
+            cells(few.regions.image, region),
+            tile(document.image, None, 2, 0, 0, 4096)[y0:y1, x0:x1])
         masked = np.isin(cells(few.regions.state, region), (mask.MODEL, mask.DILATED, mask.ADDED))
         final = mask.final_mask(confidence, document.mask, edits)
         any_of = final.reshape(525, 4, 550, 4).any((1, 3))
@@ -171,7 +173,7 @@ def test_a_coarser_tile_stands_in_where_a_finer_one_is_missing(gl):
     document, fresh = document_of(pixels), Buffers(gl, 24)
     fresh.draw(document, [Window(0.0, 0.0, 0.5, (650, 750), True)])
     region, values = standing_in(fresh, document, window_of((400, 900, 700, 1300)))
-    coarse = np.repeat(np.repeat(mean_and_max(pixels, 2)[0], 2, 0), 2, 1)
+    coarse = np.repeat(np.repeat(tile(document.image, None, 1, 0, 0, 4096), 2, 0), 2, 1)
     y0, x0, y1, x1 = region.box
     assert same_bits(values, np.ascontiguousarray(coarse[y0:y1, x0:x1]))
     (key, stamp), make = next(iter(fresh.regions.wishes.items()))

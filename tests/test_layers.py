@@ -31,6 +31,7 @@ LAYERS = {  # a folder, or a module beside them -> what it may import of glview;
     "opening": {"core", "files", "workspace"},
     "finishing": {"core", "files", "opening", "saving", "workspace"},
     "saving": {"core", "files", "workspace"},
+    "watching": {"files"},
     "library": {"budget", "core", "files", "opening", "saving", "workspace"},
     "detecting": {"core", "models", "workspace"},
     "detectchild": {"core", "files", "models"},

@@ -117,9 +117,9 @@ def test_values_at_runs_are_those_of_the_array(seed, shape, density, reach):
     held = values_of(shape, density, np.dtype("f4"), seed)
     marked = np.random.default_rng(seed).random(shape) < reach
     y0, y1 = sorted(np.random.default_rng(seed).integers(0, shape[0] + 1, 2).tolist())
-    block = (marked[y0:y1].astype("f4"), np.empty((0, 0), "u8"), 0,
-             (np.zeros(y1 - y0 + 1, int), np.empty(0, "i4"), np.empty(0, "u1")))
-    runs = maskkernels.mask_runs(block, (np.float32(0.5), np.zeros(1, int)), y1 - y0)
+    held_bits = Plane.from_array(marked.astype("f4")).bits((y0, 0, y1, shape[1]), np.float32(0.5))
+    runs = np.empty((marked.size + shape[1], 3), np.int32)
+    runs = runs[: maskkernels.mask_runs(held_bits, shape[1], 0, runs)[0]]
     taken = Plane.from_array(held).take((y0, y1), runs)
     assert taken.tobytes() == held[y0:y1][marked[y0:y1]].tobytes()
 

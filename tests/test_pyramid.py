@@ -16,16 +16,23 @@ SHAPES = [(1, 1), (1, 37), (37, 1), (8, 8), (16, 24), (17, 31), (65, 63), (3, 13
 FLOAT = np.dtype(np.float32)
 
 
-class Broken(Exception):
+class BrokenPartError(Exception):
     """What a reader raises for a part of a file."""
 
     fatal = False
 
 
-class Gone(Exception):
+class GoneError(Exception):
     """What a reader raises when the whole file is lost."""
 
     fatal = True
+
+
+def pooled(array, factor):
+    """Means and maxima of an array."""
+    mean, maximum, finite = np.empty((3, *(-(-n // factor) for n in array.shape)), np.float32)
+    reduce.pool(array, factor, mean, maximum, 0, 0, finite, 0, np.zeros(4, np.int64))
+    return mean, maximum
 
 
 @pytest.fixture
@@ -40,7 +47,7 @@ def small_bands(monkeypatch):
 @pytest.mark.parametrize("shape", [*SHAPES, (9, 8200)])
 def test_pools_are_nanmean_and_nanmax(shape, bad, factor):
     array = frame(shape, bad, factor)
-    mean, maximum = reduce.mean_and_max(array, factor)
+    mean, maximum = pooled(array, factor)
     assert mean.dtype == maximum.dtype == np.float32
     np.testing.assert_allclose(mean, judged_mean(array, factor), rtol=2e-7)
     np.testing.assert_array_equal(maximum, judged_max(array, factor).astype(np.float32))
@@ -108,8 +115,7 @@ def test_means_of_large_values_do_not_overflow(factor):
     array = np.full((16, 16), 3e38, np.float32)
     array[::2] = -2e38
     array[:8, :8] = 3e38
-    np.testing.assert_allclose(reduce.mean_and_max(array, factor)[0], judged_mean(array, factor),
-                               rtol=1e-6)
+    np.testing.assert_allclose(pooled(array, factor)[0], judged_mean(array, factor), rtol=1e-6)
     assert filled(from_array(array)).statistics.finite == 256
 
 
@@ -221,7 +227,7 @@ def test_a_band_that_cannot_be_read_is_a_fault_and_the_rest_goes_on(small_bands)
 
     def read(plane, y0, y1, x0, x1):
         if y0 <= 300 < y1:
-            raise Broken("row 300 is gone")
+            raise BrokenPartError("row 300 is gone")
         return array[y0:y1, x0:x1]
 
     image = Image("broken", array.shape, array.dtype, read, plane=4)
@@ -243,11 +249,11 @@ def test_a_file_that_is_gone_ends_the_reading(small_bands):
     def read(plane, y0, y1, x0, x1):
         reads.append(y0)
         if y0 > 500:
-            raise Gone("cut off")
+            raise GoneError("cut off")
         return np.zeros((y1 - y0, x1 - x0), np.float32)
 
     image = Image("gone", (200_000, 1000), FLOAT, read)
-    with pytest.raises(Gone, match="cut off"):
+    with pytest.raises(GoneError, match="cut off"):
         build(image, Pyramid(image.shape))
     assert len(reads) < 200 and not image.faults
 

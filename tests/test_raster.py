@@ -12,7 +12,7 @@ from mosaic import Sparse, header
 from glview.files import open_images
 from glview.files.fits import types
 from glview.files.raster import Raster, Scaling
-from glview.files.source import FileChangedError, open_source
+from glview.files.source import FileChangedError, Source, open_source
 
 RNG = np.random.default_rng(11)
 NARROW, WIDE = (40, 53), (30, 9000)
@@ -147,6 +147,20 @@ def test_a_file_cut_short_or_rewritten_is_told_by_fill_too(tmp_path):
     with pytest.raises(FileChangedError, match=r"a\.fits .*open it again") as caught:
         image.read32(0, 90, 0, 90)
     assert caught.value.fatal and not image.faults
+
+
+def test_the_disk_is_told_of_all_rows_of_a_box_before_the_first_is_read(tmp_path, monkeypatch):
+    Sparse(tmp_path / "a.fits", (50, 9000))
+    (image,) = open_images(tmp_path / "a.fits")
+    told, fill = [], Source.fill
+    monkeypatch.setattr(Source, "expect", lambda self, *part: told.append(part))
+    monkeypatch.setattr(Source, "fill", lambda *part: (told.append("read"), fill(*part)))
+    image.read32(10, 40, 100, 400)
+    places = [(2880 + (y * 9000 + 100) * 4, 1200) for y in range(10, 40)]
+    assert told == [*places, *["read"] * 30]
+    told.clear()
+    image.read32(10, 40, 0, 9000)
+    assert told == ["read"]
 
 
 def test_all_corners_of_a_very_wide_frame_to_the_bit(tmp_path):

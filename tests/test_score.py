@@ -105,6 +105,14 @@ def test_bits_of_the_truth_itself(score, known, tmp_path):
     assert numbers(score, "map.fits", "bits.fits")["true_pixels"] == 10
 
 
+def test_a_pixel_of_ignored_bits_alone_joins_no_objects(score, known, tmp_path):
+    truth = np.zeros((20, 20), np.int16)
+    truth[5, 4:7] = 1, 2, 1
+    fits.writeto(tmp_path / "bits.fits", truth)
+    sizes = numbers(score, "map.fits", "bits.fits", "--ignore-bits", "2")["objects"]["by_size"]
+    assert [size["objects"] for size in sizes] == [2, 0, 0, 0, 0]
+
+
 def test_a_file_that_glview_saved(score, known, tmp_path):
     confidence = known[0]
     fits.writeto(tmp_path / "a.fits", np.zeros((20, 20), np.float32))

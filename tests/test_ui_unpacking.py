@@ -27,10 +27,10 @@ def unpacking(monkeypatch):
             assert go.acquire(timeout=30)
             here = whole.copy()
             here[int(share * SHAPE[0]):] = np.nan
-            progress(share, (from_array(here, "part"),))
+            progress(share, lambda here=here: (from_array(here, "part"),))
             told.append(share)
         assert go.acquire(timeout=30)
-        progress(0.99, ())
+        progress(0.99, tuple)
         return [replace(from_array(whole, "whole"), path=None)]
 
     monkeypatch.setattr(files, "open_images", open_images)

@@ -73,7 +73,7 @@ def _client(address, device):
         raise UsageError(f"no scheduler answers at {address} ({error}); start one by "
                          "`dask scheduler`") from error
     with client:
-        if not client.scheduler_info(n_workers=-1)["workers"]:
+        if not client.scheduler_info()["workers"]:
             print(f"glview detect: no worker has joined {address} yet; waiting", file=sys.stderr)
         try:
             client.register_plugin(KeepModels(device))

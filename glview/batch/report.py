@@ -23,7 +23,7 @@ class Report:
     def __init__(self, items, table, lines=None, bar=False):
         self.counts = Counter()
         self._table, self._lines, self._files = table, lines, len(items)
-        self._width = min(WIDEST, max([12] + [len(item.path.name) + 6 for item in items]))
+        self._width = min(WIDEST, max([20] + [len(item.path.name) + 8 for item in items]))
         self._totals = dict.fromkeys(STAGES, 0.0)
         self._pixels, self._finished = 0, 0.0
         self._bar = _bar(len(items)) if bar else None

@@ -18,6 +18,7 @@ from glview.core.mask import MaskSettings, final_mask
 from glview.core.objects import find_objects
 from glview.files import open_with_source
 from glview.files.commit import SaveError
+from glview.files.load import side_files
 
 LARGE = 32  # an image is read whole if its pixels are fewer than this part of the budget's bytes
 
@@ -101,26 +102,28 @@ class Work:
 
     def _save(self, frame, mask, confidence, origin):
         """(method, file, notes)."""
-        item, request, image = frame.item, self.request, frame.image
         origin = origin | {"version": glview.__version__}
-        if request.in_place:
-            return self._save_inside(frame, mask, confidence, origin)
-        made = {"CR_MASK": mask, "CR_PROBABILITY": confidence}
+        save = self._save_inside if self.request.in_place else self._save_beside
         try:
-            warning = write_file(item.output, image, {k: made[k] for k in request.keep}, origin)
+            return save(frame, {"CR_MASK": mask, "CR_PROBABILITY": confidence}, origin)
         except SaveError:
             if not self._done_elsewhere(frame):
                 raise
-            return "folder", item.output, ("another worker had written it",)
-        method = "side file" if item.output.parent == item.path.parent else "folder"
+            return "another worker", frame.item.output, ("it was written at the same time",)
+
+    def _save_beside(self, frame, made, origin):
+        item = frame.item
+        kept = {name: made[name] for name in self.request.keep}
+        warning = write_file(item.output, frame.image, kept, origin)
+        method = "side file" if item.output in side_files(item.path) else "folder"
         return method, item.output, (warning,) if warning else ()
 
-    def _save_inside(self, frame, mask, confidence, origin):
+    def _save_inside(self, frame, made, origin):
         from glview.files.save import save_mask
 
         path = frame.item.path
-        kept = confidence if "CR_PROBABILITY" in self.request.keep else None
-        saved = save_mask(path, mask, kept, provenance=origin, hdu=frame.image.hdu,
+        kept = made["CR_PROBABILITY"] if "CR_PROBABILITY" in self.request.keep else None
+        saved = save_mask(path, made["CR_MASK"], kept, provenance=origin, hdu=frame.image.hdu,
                           unchanged_since=self._stamps.get(path, frame.opened))
         self._stamps[path] = saved.stamp
         return saved.method, saved.path, tuple(note for note in (saved.why, saved.warning) if note)

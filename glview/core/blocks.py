@@ -1,11 +1,14 @@
-"""A frame in stripes, and what the mask kernels want of one: rows, margins, bits and edits.
+"""A frame in stripes, and what the mask kernels want of one: bits, margins and edits.
 
 A confidence or edits are an array or a `core.plane.Plane`; of a Plane only the tiles that hold
 something are looked at.
 """
 
+import contextlib
+import functools
 import itertools
 import os
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,23 +16,158 @@ from glview.core.cancel import Cancelled
 from glview.core.plane import Plane
 from glview.core.tiles import SIZE
 
-STRIPE_PIXELS = 1 << 21
-"""Pixels a thread takes at a time: enough to hide the call, few enough to share out and cancel."""
+STRIPE_PIXELS = 1 << 22
+"""Pixels a thread takes at a time: enough to hide the call, few enough to share out and cancel,
+and their bits fit the cache of a core."""
+
+WORD = 64
 
 
-def mask_block(confidence, edits, box, settings):
-    """The block of a box for the kernels, see `core.maskkernels`; its first column must be a
-    multiple of 64. Copies only what has another layout; the confidence has the dilation's reach of
-    more rows on either side, where the frame has them.
+class Arena:
+    """Memory of one thread, kept from one stripe to the next: fresh memory is slow."""
+
+    def __init__(self):
+        self._held = {}
+
+    def array(self, name, shape, dtype):
+        """An array under a name; it holds anything, and the next of that name takes its place."""
+        size = int(np.prod(shape))
+        held = self._held.get(name)
+        if held is None or held.size < size:
+            held = self._held[name] = np.empty(size, dtype)
+        return held[:size].reshape(shape)
+
+
+class Arenas:
+    """Arenas for as many threads as ask; `with arenas.one() as arena` takes one and gives it back."""
+
+    def __init__(self):
+        self._free = []
+
+    @contextlib.contextmanager
+    def one(self):
+        """An Arena that no other thread has."""
+        try:
+            arena = self._free.pop()
+        except IndexError:
+            arena = Arena()
+        yield arena
+        self._free.append(arena)
+
+
+class Block(NamedTuple):
+    """A box for the kernels, see `core.maskkernels`: the model's bits, the first row of the box
+    among them, the edits and the box's width."""
+
+    bits: np.ndarray
+    lead: int
+    edits: tuple
+    width: int
+
+
+def mask_block(confidence, edits, box, settings, arena):
+    """The Block of a box whose first column is a multiple of 64.
+
+    The confidence has the dilation's reach of more rows on either side, where the frame has them.
+    arena: where the bits may lie.
     """
     y0, x0, y1, x1 = box
-    rows, bits, lead = np.empty((0, x1 - x0), np.float32), np.empty((0, 0), np.uint64), 0
+    hand = listed(edits, box)
+    if confidence is None:
+        bits = arena.array("bits", (y1 - y0, -(-(x1 - x0) // WORD)), np.uint64)
+        bits[:] = 0
+        return Block(bits, 0, hand, x1 - x0)
+    top, bottom = clipped(y0, y1, settings.dilation, confidence.shape[0])
+    bits = bits_above(confidence, (top, x0, bottom, x1), settings.limit, arena)
+    return Block(bits, y0 - top, hand, x1 - x0)
+
+
+def bits_above(confidence, box, limit, arena):
+    """(h, words) uint64: which pixels of a box are above the limit, row by row.
+
+    Nothing is copied of a C-contiguous float32 array, in either byte order, if the box has whole
+    rows of it.
+    """
+    from glview.core import packkernels
+
+    y0, x0, y1, x1 = box
     if isinstance(confidence, Plane):
-        top, bottom = clipped(y0, y1, settings.dilation, confidence.shape[0])
-        bits, lead = confidence.bits((top, x0, bottom, x1), settings.limit), y0 - top
-    elif confidence is not None:
-        rows, lead = confidence_rows(confidence, box, settings.dilation)
-    return rows, bits, lead, _listed(edits, box)
+        return confidence.bits(box, limit)
+    rows = np.asarray(confidence[y0:y1, x0:x1])
+    bits = arena.array("bits", (y1 - y0, -(-(x1 - x0) // WORD)), np.uint64)
+    raw = words32(rows)
+    if vectors() and raw is not None:
+        packkernels.pack(raw if is_swapped(rows) else raw.view(np.float32), limit, bits)
+    else:
+        packkernels.pack_plain(read_only(as_rows(rows)), limit, bits)
+    return bits
+
+
+def mask_rows(block, settings, arena, height):
+    """(h, words) uint64: the bits of the final mask of a Block, dilated and edited."""
+    from glview.core import maskkernels
+
+    bits, lead, (pointers, columns, codes), width = block
+    if settings.dilation == 0 and not len(codes):
+        return bits[lead : lead + height]
+    rows = dilated_rows(block, settings, arena, height)
+    maskkernels.edit(rows, pointers, columns, codes)
+    return rows
+
+
+def dilated_rows(block, settings, arena, height):
+    """The same without the edits; always in memory of its own."""
+    from glview.core import maskkernels
+
+    rows = arena.array("rows", (height, block.bits.shape[1]), np.uint64)
+    if settings.dilation:
+        widths = np.array(settings.widths, np.int64)
+        maskkernels.dilate(block.bits, block.lead, widths, block.width, rows)
+    else:
+        rows[:] = block.bits[block.lead : block.lead + height]
+    return rows
+
+
+@functools.cache
+def vectors():
+    """Whether the vectors of `packkernels.pack` work on this machine: tried once."""
+    from glview.core import packkernels
+
+    values = np.arange(3 * WORD, dtype=np.float32)[None] % 5
+    values[0, 7] = np.nan
+    made = np.empty((1, 3), np.uint64)
+    try:
+        packkernels.pack(read_only(values), np.float32(2), made)
+    except Exception:  # whatever a compiler may say: there is a plain loop
+        return False
+    return np.array_equal(made.view(np.uint8), np.packbits(values > 2, bitorder="little")[None])
+
+
+def words32(array):
+    """The uint32 words of a C-contiguous float32 array, read only; None for any other array.
+
+    Where `is_swapped`, they are in the other byte order.
+    """
+    plain = array.dtype.kind == "f" and array.dtype.itemsize == 4 and array.flags.c_contiguous
+    return read_only(array.view(np.uint32)) if plain else None
+
+
+def is_swapped(array):
+    """Whether an array's values are in the byte order that this machine does not have."""
+    return not array.dtype.isnative
+
+
+def read_only(array):
+    """A view of an array that cannot be written: kernels are compiled once for all of them."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def as_rows(values):
+    """C-contiguous float32 in native byte order, copied only from another layout or type."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.ascontiguousarray(values, np.float32)
 
 
 def confidence_rows(confidence, box, reach):
@@ -37,11 +175,10 @@ def confidence_rows(confidence, box, reach):
     `lead` of them above it."""
     y0, x0, y1, x1 = box
     top, bottom = clipped(y0, y1, reach, confidence.shape[0])
-    with np.errstate(over="ignore", invalid="ignore"):
-        return np.ascontiguousarray(confidence[top:bottom, x0:x1], np.float32), y0 - top
+    return as_rows(confidence[top:bottom, x0:x1]), y0 - top
 
 
-def _listed(edits, box):
+def listed(edits, box):
     """(pointers, columns, codes) of the edits of a box, for the kernels."""
     from glview.core import maskkernels
 

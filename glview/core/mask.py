@@ -16,8 +16,11 @@ import numpy as np
 
 from glview.core import blocks
 from glview.core.blocks import (
+    WORD,
+    Arenas,
     clipped,
     confidence_rows,
+    dilated_rows,
     empty,
     grain,
     holds,
@@ -35,7 +38,6 @@ EDIT_NONE, EDIT_ADD, EDIT_DELETE = 0, 1, 2
 
 SHAPES = ("square", "disk", "diamond")
 MAX_DILATION = 16
-WORD = 64  # pixels packed into one word by the kernels
 
 STATES = np.array([NONE, MODEL, DILATED, ADDED, DELETED], np.uint8)
 MASKED = np.array([0, 1, 1, 1, 0], np.uint8)
@@ -200,23 +202,21 @@ def _filled(confidence, settings, edits, box, names):
     width = (edits if confidence is None else confidence).shape[1]
     left, right = clipped(x0, x1, reach, width)
     left -= left % WORD
-    out = np.zeros((y1 - y0, right - left), np.uint8)
+    out, arenas = np.zeros((y1 - y0, right - left), np.uint8), Arenas()
 
     def fill(rows):
         part = (rows[0], left, rows[1], right)
-        if not empty(confidence, edits, part, reach):
-            block = mask_block(confidence, edits, part, settings)
+        if empty(confidence, edits, part, reach):
+            return
+        with arenas.one() as arena:
+            block = mask_block(confidence, edits, part, settings, arena)
+            dilated = dilated_rows(block, settings, arena, rows[1] - rows[0])
             target = out[rows[0] - y0 : rows[1] - y0]
-            maskkernels.mask_codes(block, mask_element(settings), names, target)
+            maskkernels.mask_codes(block.bits, block.lead, dilated, block.edits, names, target)
 
     if y0 < y1 and x0 < x1:
         over_stripes(fill, stripes((y0, y1), right - left, reach, grain(confidence, edits)))
     return np.ascontiguousarray(out[:, x0 - left : x1 - left])
-
-
-def mask_element(settings):
-    """(limit, widths): the float32 threshold and the int64 half-widths, for the kernels."""
-    return settings.limit, np.array(settings.widths, np.int64)
 
 
 def checked(confidence, edits):

@@ -1,81 +1,46 @@
-"""Threshold, dilation and edits on bit rows: the loops behind `core.mask` and `core.objects`.
+"""Dilation and edits on bit rows, and runs of them: the loops behind `core.mask`, `core.objects`.
 
-A row of the mask is packed into 64-pixel words, pixel x in bit x % 64 of word x // 64, and the
-non-zero words of a row are listed, so that the work after the threshold follows the masked pixels,
-not the width. A ring of 2 * radius + 1 packed rows is all that dilation needs of the frame.
+A row of the mask is packed into 64-pixel words, pixel x in bit x % 64 of word x // 64, as
+`packkernels` makes them; bits beyond the width are 0. Words that are 0 cost no more than a look,
+so the work follows the masked pixels.
 
-A `block` is (confidence, bits, lead, edits). Of confidence (h + margins, W) float32 and bits
-(h + margins, words) uint64, packed rows above the threshold, one has rows and the other has none;
-row `lead` is the first row of the result, rows outside are unmasked. edits are (pointers, columns,
-codes): row y of the result has codes[pointers[y]:pointers[y + 1]] in those columns. An `element` is
-(limit, widths): the float32 threshold and the int64 half-widths at |dy| = 0..radius, each at most
-16.
+bits: (h + margins, words) uint64, row `lead` of it is the first row of the result and rows outside
+are unmasked. edits are (pointers, columns, codes): row y of the result has
+codes[pointers[y]:pointers[y + 1]] in those columns, 1 for added and 2 for deleted. widths: int64
+half-widths of the element at |dy| = 0..radius, each at most 16.
 
 Kernels trust their arguments. Nothing here calls into another module: numba's cache does not see a
 change in one.
 """
 
 import numpy as np
-from numba import njit
+from numba import njit, types
+from numba.extending import intrinsic
 
 ZERO = np.uint64(0)
 ONE = np.uint64(1)
 ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 WORD = 64
-DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
-TOP_SIX = np.uint64(58)
-BIT_PLACE = np.zeros(64, np.int64)
-BIT_PLACE[[(0x03F79D71B4CB0A89 << k & 0xFFFFFFFFFFFFFFFF) >> 58 for k in range(64)]] = range(64)
-FEWEST_RUNS = 1024
 ADD, DELETE = 1, 2
 
 
-@njit(cache=True, nogil=True)
-def lowest_bit(word):
-    """Place of the lowest set bit of a non-zero uint64 (multiplication by a de Bruijn sequence)."""
-    return BIT_PLACE[((word & (~word + ONE)) * DE_BRUIJN) >> TOP_SIX]
+@intrinsic
+def lowest_bit(typing, word):
+    """Place of the lowest set bit of a non-zero uint64: one instruction."""
+
+    def code(context, builder, signature, arguments):
+        return builder.cttz(arguments[0], context.get_constant(types.boolean, True))
+
+    return types.int64(types.uint64), code
 
 
 @njit(cache=True, nogil=True)
-def any_above(values, limit):
-    """Whether any of the (n,) values is above the limit; no early exit, so it is SIMD."""
+def any_edit(codes):
+    """Whether any of the (n,) uint8 is not 0; no early exit, so it is SIMD."""
     found = False
-    for k in range(values.size):
-        found |= values[k] > limit
+    for k in range(codes.size):
+        found |= codes[k] != 0
     return found
-
-
-@njit(cache=True, nogil=True)
-def pack_above(row, limit, words, index):
-    """Pack `row > limit` into words[j] and list the non-zero j in index; returns how many.
-
-    row: (W,) float32, NaN is not above. words: uint64, index: int32, both (words of a row,);
-    words that are not listed keep what they held. Two loops: in one, LLVM packs every word.
-    """
-    count = 0
-    for j in range(words.size):
-        if any_above(row[WORD * j : WORD * j + WORD], limit):
-            index[count] = j
-            count += 1
-    for i in range(count):
-        block = row[WORD * index[i] : WORD * index[i] + WORD]
-        word = ZERO
-        for k in range(block.size):
-            word |= np.uint64(block[k] > limit) << np.uint64(k)
-        words[index[i]] = word
-    return count
-
-
-@njit(cache=True, nogil=True)
-def list_words(row, words, index):
-    """Copy the non-zero words of a packed row and list their places; returns how many."""
-    count = 0
-    for j in range(row.size):
-        if row[j]:
-            words[j] = row[j]
-            index[count] = j
-            count += 1
-    return count
 
 
 @njit(cache=True, nogil=True)
@@ -94,7 +59,7 @@ def list_edits(edits):
         for first in range(0, width, WORD):
             if at == end:
                 break
-            if not any_above(edits[y, first : first + WORD], 0):
+            if not any_edit(edits[y, first : first + WORD]):
                 continue
             for x in range(first, min(first + WORD, width)):
                 if edits[y, x]:
@@ -128,153 +93,105 @@ def spill(word, reach):
 
 
 @njit(cache=True, nogil=True)
-def make_ring(width, radius):
-    """(words, index, counts) of 2 * radius + 1 packed rows, and the row that gathers them.
-
-    The gathering row has one spare word at each end, so word j of a row is its element j + 1.
-    """
-    depth = 2 * radius + 1
-    size = (width + WORD - 1) // WORD
-    words = np.empty((depth, size), np.uint64)
-    index = np.empty((depth, size), np.int32)
-    return (words, index, np.zeros(depth, np.int64)), np.zeros(size + 2, np.uint64)
-
-
-@njit(cache=True, nogil=True)
-def push_row(confidence, bits, y, limit, ring):
-    """Put packed row y into its place in the ring; a row outside counts as empty."""
-    words, index, counts = ring
-    slot = y % counts.size
-    counts[slot] = 0
-    if 0 <= y < bits.shape[0]:
-        counts[slot] = list_words(bits[y], words[slot], index[slot])
-    elif 0 <= y < confidence.shape[0]:
-        counts[slot] = pack_above(confidence[y], limit, words[slot], index[slot])
+def join_word(row, j, word, reach):
+    """Dilate word j along its row into the words of `row`."""
+    row[j] |= spread(word, reach)
+    if reach:
+        before, after = spill(word, reach)
+        if before and j:
+            row[j - 1] |= before
+        if after and j + 1 < row.size:
+            row[j + 1] |= after
 
 
 @njit(cache=True, nogil=True)
-def gather(ring, y, widths, width, row):
-    """Write the dilated bits of row y into `row`; the ring holds rows y - radius..y + radius."""
-    words, index, counts = ring
+def dilate(bits, lead, widths, width, out):
+    """Write the dilated bits of the result's rows into `out`, (h, words) uint64."""
     radius = widths.size - 1
-    row[:] = ZERO
-    for dy in range(-radius, radius + 1):
-        slot = (y + dy) % counts.size
-        reach = widths[abs(dy)]
-        for i in range(counts[slot]):
-            j = index[slot, i]
-            word = words[slot, j]
-            row[j + 1] |= spread(word, reach)
-            if reach:
-                before, after = spill(word, reach)
-                row[j] |= before
-                row[j + 2] |= after
+    out[:] = ZERO
+    for y in range(max(0, lead - radius), min(bits.shape[0], lead + out.shape[0] + radius)):
+        for j in range(bits.shape[1]):
+            word = bits[y, j]
+            if word == ZERO:
+                continue
+            for row in range(max(0, y - lead - radius), min(out.shape[0], y - lead + radius + 1)):
+                join_word(out[row], j, word, widths[abs(row - y + lead)])
     if width % WORD:
-        row[row.size - 2] &= ALL >> np.uint64(WORD - width % WORD)
+        out[:, -1] &= ALL >> np.uint64(WORD - width % WORD)
 
 
 @njit(cache=True, nogil=True)
-def edit(row, columns, codes):
-    """Set the bits of the added pixels of one row and clear those of the deleted ones."""
-    for k in range(columns.size):
-        j = 1 + columns[k] // WORD
-        bit = ONE << np.uint64(columns[k] % WORD)
-        if codes[k] == ADD:
-            row[j] |= bit
-        elif codes[k] == DELETE:
-            row[j] &= ~bit
+def edit(rows, pointers, columns, codes):
+    """Set the bits of the added pixels of (h, words) rows and clear those of the deleted ones."""
+    for y in range(pointers.size - 1):
+        for k in range(pointers[y], pointers[y + 1]):
+            bit = ONE << np.uint64(columns[k] % WORD)
+            if codes[k] == ADD:
+                rows[y, columns[k] // WORD] |= bit
+            elif codes[k] == DELETE:
+                rows[y, columns[k] // WORD] &= ~bit
 
 
 @njit(cache=True, nogil=True)
 def append_runs(row, width, y, runs, count):
     """Append the runs (y, x0, x1) of a bit row; returns the new count. `runs` has the room."""
     carry = ZERO
-    start = -1
-    for j in range(row.size - 2):
-        word = row[j + 1]
+    half = 0  # 0 or 1: whether the last run still wants its end
+    for j in range(row.size):
+        word = row[j]
         if word == ZERO and carry == ZERO:
             continue
         edges = word ^ (word << ONE | carry)
         carry = word >> np.uint64(WORD - 1)
         while edges:
-            x = WORD * j + lowest_bit(edges)
+            runs[count, 0] = y
+            runs[count, 1 + half] = WORD * j + lowest_bit(edges)
+            count += half
+            half ^= 1
             edges &= edges - ONE
-            if start < 0:
-                start = x
-            else:
-                runs[count, 0], runs[count, 1], runs[count, 2] = y, start, x
-                count += 1
-                start = -1
-    if start >= 0:
-        runs[count, 0], runs[count, 1], runs[count, 2] = y, start, width
+    if half:
+        runs[count, 2] = width
         count += 1
     return count
 
 
 @njit(cache=True, nogil=True)
-def mask_runs(block, element, height):
-    """Runs of the final mask of `height` rows.
+def mask_runs(rows, width, first, runs):
+    """Write the runs of the bit rows from row `first` on, as many whole rows as have room.
 
-    Returns (n, 3) int32 rows (y, x0, x1), y counted from the first row of the result, x1
-    exclusive, in raster order; neighbouring runs of a row do not touch.
+    rows: (h, words) uint64. runs: (n, 3) int32 for rows (y, x0, x1), y counted from row 0, x1
+    exclusive, in raster order; neighbouring runs of a row do not touch. A row may need
+    width // 2 + 1 runs, and is not begun unless there is room for so many.
+    Returns (how many runs, the first row that is not among them).
     """
-    confidence, bits, lead, (pointers, columns, codes) = block
-    limit, widths = element
-    width = confidence.shape[1]
-    radius = widths.size - 1
-    ring, row = make_ring(width, radius)
-    most = width // 2 + 1
-    runs = np.empty((FEWEST_RUNS + most, 3), np.int32)
-    count = 0
-    for y in range(-2 * radius, height):
-        push_row(confidence, bits, y + radius + lead, limit, ring)
-        if y < 0:
-            continue
-        gather(ring, y + lead, widths, width, row)
-        begin, end = pointers[y], pointers[y + 1]
-        edit(row, columns[begin:end], codes[begin:end])
-        if count + most > runs.shape[0]:
-            larger = np.empty((2 * runs.shape[0], 3), np.int32)
-            larger[:count] = runs[:count]
-            runs = larger
-        count = append_runs(row, width, y, runs, count)
-    return runs[:count].copy()
+    count, y = 0, first
+    while y < rows.shape[0] and count + width // 2 + 1 <= runs.shape[0]:
+        count = append_runs(rows[y], width, y, runs, count)
+        y += 1
+    return count, y
 
 
 @njit(cache=True, nogil=True)
-def paint(row, first, code, out):
-    """Write `code` at the set bits of the words row[first:], pixel 0 being bit 0 of the first."""
-    for j in range((out.size + WORD - 1) // WORD):
-        word = row[first + j]
+def paint(row, code, out):
+    """Write `code` at the set bits of a row."""
+    for j in range(row.size):
+        word = row[j]
         while word:
             out[WORD * j + lowest_bit(word)] = code
             word &= word - ONE
 
 
 @njit(cache=True, nogil=True)
-def mask_codes(block, element, names, out):
+def mask_codes(bits, lead, dilated, edits, names, out):
     """Write names[state] of every pixel of the final mask into `out`.
 
-    names: (5,) uint8, by NONE, MODEL, DILATED, ADDED, DELETED. out: (h, W) uint8, filled with
-    names[NONE] by the caller.
+    bits: of the model. dilated: (h, words), the same bits dilated. names: (5,) uint8, by NONE,
+    MODEL, DILATED, ADDED, DELETED. out: (h, W) uint8, filled with names[NONE] by the caller.
     """
-    confidence, bits, lead, (pointers, columns, codes) = block
-    limit, widths = element
-    height, width = out.shape
-    radius = widths.size - 1
-    ring, row = make_ring(width, radius)
-    for y in range(-2 * radius, height):
-        push_row(confidence, bits, y + radius + lead, limit, ring)
-        if y < 0:
-            continue
-        gather(ring, y + lead, widths, width, row)
-        paint(row, 1, names[2], out[y])
-        words, index, counts = ring
-        slot = (y + lead) % counts.size
-        row[:] = ZERO
-        for i in range(counts[slot]):
-            row[index[slot, i]] = words[slot, index[slot, i]]
-        paint(row, 0, names[1], out[y])
+    pointers, columns, codes = edits
+    for y in range(out.shape[0]):
+        paint(dilated[y], names[2], out[y])
+        paint(bits[lead + y], names[1], out[y])
         for k in range(pointers[y], pointers[y + 1]):
             if codes[k] == ADD:
                 out[y, columns[k]] = names[3]

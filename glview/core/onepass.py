@@ -1,18 +1,19 @@
 """The one pass over a file that fills a pyramid: worker threads that read band after band."""
 
 import math
+import os
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
 from glview.core import reduce
 from glview.core.cancel import Cancelled
+from glview.core.crew import each
 from glview.core.image import Fault
 
-THREADS = 2
+THREADS = max(2, min(4, os.cpu_count() or 1))
 PIECE = 1 << 20  # pixels read at once, if eight rows have fewer: they stay in the processor's cache
 SAMPLES = 1 << 20
 PAUSE = 0.15  # seconds between two publications, so that tiles are not remade for every band
@@ -33,12 +34,10 @@ def run(image, pyramid, first=None, progress=None, cancel=None):
     """What `pyramid.build` does."""
     bands = Bands(pyramid, first, progress)
     readers = [Reader(image, pyramid, bands, cancel) for _ in range(THREADS)]
-    with ThreadPoolExecutor(THREADS) as threads:
-        ended = [threads.submit(reader.work) for reader in readers]
-    bands.publish()
-    errors = [end.exception() for end in ended if end.exception() is not None]
-    for error in sorted(errors, key=lambda error: isinstance(error, Cancelled)):
-        raise error
+    try:
+        each(Reader.work, readers, THREADS)
+    finally:
+        bands.publish()
 
 
 class Bands:
@@ -47,7 +46,7 @@ class Bands:
     def __init__(self, pyramid, first, progress):
         self.pyramid, self._first, self._progress = pyramid, first, progress
         self._lock = threading.Lock()
-        self._left = pyramid.missing()
+        self._left = [(*pyramid.box(place)[::2], place) for place in pyramid.missing()]
         self._found = {}
         self._published = -math.inf
 
@@ -57,10 +56,8 @@ class Bands:
             if not self._left:
                 return None
             rows = self._first() if self._first is not None else None
-            place = self._left[0] if rows is None else min(
-                self._left, key=lambda place: _distance(self.pyramid.box(place), rows))
-            self._left.remove(place)
-            return place
+            nearest = 0 if rows is None else _nearest(self._left, *rows)
+            return self._left.pop(nearest)[2]
 
     def stop(self):
         """Leave what was not begun."""
@@ -86,9 +83,10 @@ class Bands:
                 self._progress()
 
 
-def _distance(box, rows):
-    """Rows between a band and those wanted; 0 where they overlap."""
-    return max(rows[0] - box[2] + 1, box[0] - rows[1] + 1, 0)
+def _nearest(bands, top, end):
+    """Place in a list of (y0, y1, ...) of the first that is nearest to rows top to end."""
+    distances = [max(top - y1 + 1, y0 - end + 1, 0) for y0, y1, _ in bands]
+    return distances.index(min(distances))
 
 
 class Reader:

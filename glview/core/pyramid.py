@@ -17,6 +17,7 @@ from glview.core.stretch import PEAK_SIGMAS, ZOOMOUT
 RULES = tuple(ZOOMOUT)
 RAW_LEVELS = 3  # levels 0, 1 and 2 are made from the pixels
 FINEST = 1 << RAW_LEVELS
+PIECE = 1 << 20  # pixels read at once for a tile
 BAND = 1 << 22  # pixels of a band, if one row of the coarsest cells has fewer
 WIDEST = 1 << 17  # columns of a band, a multiple of every factor
 
@@ -220,10 +221,22 @@ def tile(image, pyramid, level, ty, tx, size=tiles.SIZE, rule="mean", noise=0.0,
     box = y0, min(y0 + size * factor, height), x0, min(x0 + size * factor, width)
     if level == 0:
         return image.read32(*box)
+    return _joined(*_pooled(image, factor, *box), factor, rule, noise)
+
+
+def _pooled(image, factor, y0, y1, x0, x1):
+    """Means and maxima of a box of pixels, read in pieces: fresh memory is slower than a disk."""
     from glview.core import reduce
 
-    mean, most = reduce.mean_and_max(image.read32(*box), factor)
-    return _joined(mean, most, factor, rule, noise)
+    rows = factor * max(1, PIECE // ((x1 - x0) * factor))
+    shape = -(-(y1 - y0) // factor), -(-(x1 - x0) // factor)
+    mean, most, finite = (np.empty(shape, np.float32) for _ in range(3))
+    block, counts = np.empty((min(rows, y1 - y0), x1 - x0), np.float32), np.zeros(4, np.int64)
+    for y in range(y0, y1, rows):
+        part = image.read32(y, min(y + rows, y1), x0, x1, out=block[: y1 - y])
+        cell = (y - y0) // factor
+        reduce.pool(part, factor, mean, most, cell, 0, finite, cell, counts)
+    return mean, most
 
 
 def level_values(pyramid, level, joining, most=1 << 16):

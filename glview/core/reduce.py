@@ -16,20 +16,6 @@ _CHUNK = 8192  # columns worked on at once: what is kept of them stays in the ne
 
 
 @numba.njit(cache=True, nogil=True)
-def mean_and_max(block, factor):
-    """Mean and maximum of every factor x factor cell.
-
-    block: (h, w) float32, any unit, C-contiguous.  factor: 2, 4 or 8.
-    Returns two (ceil(h / factor), ceil(w / factor)) float32 arrays.
-    """
-    shape = (-(-block.shape[0] // factor), -(-block.shape[1] // factor))
-    mean, maximum = np.empty(shape, np.float32), np.empty(shape, np.float32)
-    finite = np.empty(shape, np.float32)
-    pool(block, factor, mean, maximum, 0, 0, finite, 0, np.zeros(4, np.int64))
-    return mean, maximum
-
-
-@numba.njit(cache=True, nogil=True)
 def pool(block, factor, mean, maximum, y_cell, x_cell, finite, row, counts):
     """Mean, maximum and number of finite pixels of every cell, and a census of the block.
 

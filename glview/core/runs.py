@@ -1,8 +1,10 @@
-"""Connected components of runs: labelling, statistics, and the merge of stripes.
+"""Connected components of runs: labels, statistics, and the table of objects.
 
 Runs are (n, 3) int32 rows (y, x0, x1) in raster order, x1 exclusive, as `maskkernels.mask_runs`
 makes them. `reach` is 1 for 8-connected and 0 for 4-connected objects. A table has one float64 row
-for each component, with the columns named below; float64 counts pixels exactly to 2^53.
+for each component, with the columns named below. Pixels are counted exactly up to 2^53. The sums
+of values are kept as a number and what rounding took from it, so that the order in which they are
+added, and with it the stripes, makes no difference.
 
 Kernels trust their arguments. Nothing here calls into another module: numba's cache does not see a
 change in one.
@@ -12,10 +14,11 @@ import numpy as np
 from numba import njit
 
 AREA, TOP, LEFT, BOTTOM, RIGHT, SUM_Y, SUM_X = range(7)
-FLUX, CONFIDENCE = 7, 10
-"""First of three columns of a measured plane: count of finite values, their sum, their maximum."""
+FLUX, CONFIDENCE = 7, 11
+"""First of four columns of a measured plane: how many finite values, their sum, what rounding took
+from it, the largest."""
 
-COLUMNS = 13
+COLUMNS = 15
 
 
 @njit(cache=True, nogil=True)
@@ -29,13 +32,14 @@ def find(parent, i):
 
 @njit(cache=True, nogil=True)
 def union(parent, a, b):
-    """Join the trees of a and b under the smaller root."""
+    """Join the trees of a and b under the smaller root, which is returned."""
     a = find(parent, a)
     b = find(parent, b)
     if a < b:
         parent[b] = a
-    else:
-        parent[a] = b
+        return a
+    parent[a] = b
+    return b
 
 
 @njit(cache=True, nogil=True)
@@ -55,81 +59,105 @@ def number(parent):
 
 
 @njit(cache=True, nogil=True)
-def label_runs(runs, reach):
-    """(labels, count): the component of every run, (n,) int32 from 0 in order of first run.
+def label_runs(runs, reach, parent):
+    """Write the component of every run into parent, (n,) int32 from 0 in order of first run.
 
-    Each row's runs are merged with those of the row above by two pointers.
+    Each row's runs are merged with those of the row above by two pointers. Returns how many
+    components there are.
     """
-    n = runs.shape[0]
-    parent = np.arange(n, dtype=np.int32)
     above = last = begin = 0
-    for run in range(n):
-        y, x0, x1 = runs[run, 0], runs[run, 1], runs[run, 2]
+    for run in range(runs.shape[0]):
+        y, x0, x1 = runs[run, 0], runs[run, 1] - reach, runs[run, 2] + reach
+        parent[run] = run
         if y != runs[begin, 0]:
             above, last = (begin, run) if runs[begin, 0] == y - 1 else (run, run)
             begin = run
-        while above < last and runs[above, 2] + reach <= x0:
+        while above < last and runs[above, 2] <= x0:
             above += 1
-        other = above
-        while other < last and runs[other, 1] < x1 + reach:
-            union(parent, other, run)
+        if above == last or runs[above, 1] >= x1:
+            continue
+        root = parent[run] = find(parent, above)
+        other = above + 1
+        while other < last and runs[other, 1] < x1:
+            if parent[other] != root:
+                root = union(parent, root, other)
             other += 1
-    return parent, number(parent)
+        above = other - 1
+    return number(parent)
 
 
 @njit(cache=True, nogil=True)
-def seam_pairs(above, below, reach):
-    """Which runs of one row touch which of the next, as (k, 2) int64 indices into the two.
+def number_at(words, x, swapped):
+    """float32 from its uint32 word, whose bytes may be the other way round."""
+    word = words[x]
+    if swapped:
+        word = (word << np.uint32(24) | (word & np.uint32(0xFF00)) << np.uint32(8)
+                | word >> np.uint32(8) & np.uint32(0xFF00) | word >> np.uint32(24))
+    return np.float64(np.uint32(word).view(np.float32))
 
-    above, below: the (n, 3) runs of the two rows.
+
+@njit(cache=True, nogil=True)
+def put_sum(row, first, count, total, most):
+    """Add one run's finite values, `count` of them, to a component's measured plane."""
+    row[first] += count
+    both = row[first + 1] + total
+    part = both - row[first + 1]
+    row[first + 2] += (row[first + 1] - (both - part)) + (total - part)
+    row[first + 1] = both
+    row[first + 3] = max(row[first + 3], most)
+
+
+@njit(cache=True, nogil=True)
+def add_rows(table, first, source, runs, labels):
+    """Measure a plane whose (h, W) uint32 words hold float32; row 0 is that of y = 0.
+
+    source: (words, whether their bytes are the other way round). NaN and infinities are left out.
     """
-    pairs = np.empty((above.shape[0] + below.shape[0], 2), np.int64)
-    count = first = 0
-    for i in range(below.shape[0]):
-        while first < above.shape[0] and above[first, 2] + reach <= below[i, 1]:
-            first += 1
-        other = first
-        while other < above.shape[0] and above[other, 1] < below[i, 2] + reach:
-            pairs[count, 0], pairs[count, 1] = other, i
-            count += 1
-            other += 1
-    return pairs[:count]
+    words, swapped = source
+    for run in range(runs.shape[0]):
+        row, count, total, most = words[runs[run, 0]], 0, 0.0, -np.inf
+        for x in range(runs[run, 1], runs[run, 2]):
+            value = number_at(row, x, swapped)
+            if np.isfinite(value):
+                count += 1
+                total += value
+                most = max(most, value)
+        put_sum(table[labels[run]], first, count, total, most)
 
 
 @njit(cache=True, nogil=True)
-def merge(count, pairs):
-    """(groups, n): nodes 0..count joined by the (k, 2) pairs; the group of each, and how many."""
-    parent = np.arange(count)
-    for i in range(pairs.shape[0]):
-        union(parent, pairs[i, 0], pairs[i, 1])
-    return parent, number(parent)
-
-
-@njit(cache=True, nogil=True)
-def empty_table(count):
-    """A table of `count` components without pixels."""
-    table = np.zeros((count, COLUMNS))
-    table[:, TOP : LEFT + 1] = np.inf
-    table[:, FLUX + 2] = -np.inf
-    table[:, CONFIDENCE + 2] = -np.inf
-    return table
+def add_values(table, first, values, runs, labels):
+    """The same for (pixels,) float64 values of the runs' pixels, in their order."""
+    place = 0
+    for run in range(runs.shape[0]):
+        count, total, most = 0, 0.0, -np.inf
+        for _ in range(runs[run, 1], runs[run, 2]):
+            value = values[place]
+            place += 1
+            if np.isfinite(value):
+                count += 1
+                total += value
+                most = max(most, value)
+        put_sum(table[labels[run]], first, count, total, most)
 
 
 @njit(cache=True, nogil=True)
 def shape_table(runs, labels, count, top):
-    """Table of area, box and sums of the pixels' y and x; `top` is added to every y."""
-    table = empty_table(count)
+    """A table of `count` components: area, box, sums of y and x; `top` is added to every y."""
+    table = np.zeros((count, COLUMNS))
+    for label in range(count):
+        table[label, TOP] = table[label, LEFT] = np.inf
+        table[label, FLUX + 3] = table[label, CONFIDENCE + 3] = -np.inf
     for run in range(runs.shape[0]):
-        y, x0, x1 = top + runs[run, 0], runs[run, 1], runs[run, 2]
-        row = table[labels[run]]
-        length = x1 - x0
+        y, x0, x1 = np.float64(top + runs[run, 0]), runs[run, 1], runs[run, 2]
+        row, length = table[labels[run]], np.float64(x1 - x0)
         row[AREA] += length
         row[TOP] = min(row[TOP], y)
-        row[BOTTOM] = max(row[BOTTOM], y + 1)
+        row[BOTTOM] = y + 1
         row[LEFT] = min(row[LEFT], x0)
         row[RIGHT] = max(row[RIGHT], x1)
         row[SUM_Y] += length * y
-        row[SUM_X] += 0.5 * length * (x0 + x1 - 1)
+        row[SUM_X] += 0.5 * length * (np.float64(x0) + x1 - 1)
     return table
 
 
@@ -170,36 +198,3 @@ def run_boxes(runs, width, cell):
         box[1], box[2], box[3] = min(box[1], x0), y + 1, max(box[3], x1)
         owners[run] = owner
     return boxes[:count], owners
-
-
-@njit(cache=True, nogil=True)
-def add_plane(table, first, values, runs, labels):
-    """Fill columns first..first + 3 of the table with count, sum and maximum of finite values.
-
-    values: (pixels,) float64 of the runs' pixels, in their order; NaN and infinities are left out.
-    """
-    place = 0
-    for run in range(runs.shape[0]):
-        row = table[labels[run]]
-        for _ in range(runs[run, 1], runs[run, 2]):
-            value = values[place]
-            place += 1
-            if np.isfinite(value):
-                row[first] += 1
-                row[first + 1] += value
-                row[first + 2] = max(row[first + 2], value)
-
-
-@njit(cache=True, nogil=True)
-def fold(table, groups, count):
-    """Table of `count` groups from the table of their members; groups: (members,) int64."""
-    out = empty_table(count)
-    for member in range(table.shape[0]):
-        row, into = table[member], out[groups[member]]
-        for column in (AREA, SUM_Y, SUM_X, FLUX, FLUX + 1, CONFIDENCE, CONFIDENCE + 1):
-            into[column] += row[column]
-        for column in (BOTTOM, RIGHT, FLUX + 2, CONFIDENCE + 2):
-            into[column] = max(into[column], row[column])
-        for column in (TOP, LEFT):
-            into[column] = min(into[column], row[column])
-    return out

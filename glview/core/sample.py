@@ -1,10 +1,10 @@
 """A first look at an image of any size: a thin picture of it and what its values are like."""
 
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
 
+from glview.core.crew import each
 from glview.core.limits import Sample
 
 # A row longer than this is not read whole for the few pixels that are wanted of it.
@@ -37,9 +37,7 @@ def preview(image, size=1024, threads=8):
         _put(_read(image, *part, 0, width), picture[slice(*part)])
 
     cuts = np.linspace(0, len(rows), min(threads, len(rows)) + 1).astype(int).tolist()
-    with ThreadPoolExecutor(threads) as pool:
-        for _ in pool.map(fill_whole if step == 1 else fill, pairwise(cuts)):
-            pass  # the loop raises what a reader raised
+    each(fill_whole if step == 1 else fill, pairwise(cuts), threads)
     return picture, step
 
 

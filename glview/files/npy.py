@@ -32,8 +32,9 @@ def read(source, ext=None):
     physical = np.dtype(np.uint8) if dtype.kind == "b" else dtype.newbyteorder("=")
     stored = np.dtype(np.uint8) if dtype.kind == "b" else dtype
     order = _columns_first if fortran and len(shape) > 1 else _rows_first
-    read_box = order(source, offset, stored, physical, (planes, height, width))
-    return [Image(source.name, (height, width), physical, read_box, source.path, planes=planes)]
+    read_box, fill = order(source, offset, stored, physical, (planes, height, width))
+    return [Image(source.name, (height, width), physical, read_box, source.path, planes=planes,
+                  fill=fill)]
 
 
 def _header(source):
@@ -63,7 +64,8 @@ def _header(source):
 
 def _rows_first(source, offset, stored, physical, shape):
     planes, height, width = shape
-    return Raster(source, offset, stored, physical, width, planes * height).planes(height)
+    raster = Raster(source, offset, stored, physical, width, planes * height)
+    return raster.planes(height), raster.fills(height)
 
 
 def _columns_first(source, offset, stored, physical, shape):
@@ -76,4 +78,4 @@ def _columns_first(source, offset, stored, physical, shape):
         columns = columns.reshape(x1 - x0, y1 - y0, planes)
         return np.ascontiguousarray(columns[:, :, plane].T)
 
-    return read_box
+    return read_box, None

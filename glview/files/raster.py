@@ -110,6 +110,9 @@ class Raster:
         first, span = (0, self.width) if whole else (x0, count)
         in_place = in_place and span == count
         step = len(out) if in_place else max(1, PIECE // (span * item))
+        if not whole:  # or each row waits for the disk, one after the other
+            for y in range(y0, y0 + len(out)):
+                self.source.expect(self.offset + (y * self.width + first) * item, span * item)
         for y in range(0, len(out), step):
             part = out[y : y + step]
             raw = part.view(self.stored) if in_place else self._room(len(part), span)

@@ -74,6 +74,11 @@ class Source:
         if hasattr(os, "posix_fadvise"):  # not on macOS
             os.posix_fadvise(self.fd, 0, 0, getattr(os, f"POSIX_FADV_{kind.upper()}"))
 
+    def expect(self, offset, size):
+        """Let the system begin to fetch bytes that will be read soon, where it knows how to."""
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(self.fd, offset, size, os.POSIX_FADV_WILLNEED)
+
     def file(self):
         """A buffered Python file over the same bytes, with a position of its own."""
         return io.BufferedReader(_Positioned(self), 1 << 16)

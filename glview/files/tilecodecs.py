@@ -1,11 +1,11 @@
 """Packed tiles of a FITS image to pixels, many at a time."""
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
 
+from glview.core.crew import each
 from glview.files.header import FitsError
 from glview.files.tiles import GZIPPED, PACKED, RAW, TILES, fetch
 
@@ -65,8 +65,8 @@ class Decoder:
         if len(work) < 2 or pixels.sum() < PARALLEL:
             results = map(run, work)
             return bad + [pair for pairs in results for pair in pairs]
-        with ThreadPoolExecutor(min(os.cpu_count() or 1, len(work))) as pool:
-            return bad + [pair for pairs in pool.map(run, work) for pair in pairs]
+        results = each(run, work, os.cpu_count() or 1)
+        return bad + [pair for pairs in results for pair in pairs]
 
     def _batches(self, numbers, pixels):
         """([(k, why)], [(column, (m,) indices into numbers, places, sizes)]): PIECE bytes each."""

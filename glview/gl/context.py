@@ -7,6 +7,7 @@ one loaded first serves both.
 
 import ctypes
 import os
+import threading
 
 import imgui_bundle  # noqa: F401  (before glfw, see above)
 import moderngl
@@ -69,6 +70,7 @@ class Offscreen(Frame):
                 "apt install libegl1 libgl1 libgl1-mesa-dri") from error
         colour = self.ctx.texture(size, 4)
         self.target = self.ctx.framebuffer([colour])
+        self._woken = threading.Event()
         self.io = _start_imgui(ini)
         self.io.display_size = size
         self.io.delta_time = 1 / 60
@@ -85,6 +87,15 @@ class Offscreen(Frame):
         self.target.viewport = (0, 0, *self.size)
         self.target.clear(0, 0, 0, 1)
         imgui.backends.opengl3_render_draw_data(imgui.get_draw_data())
+
+    def rest(self, seconds):
+        """Sleep until a worker has something, at most so long."""
+        self._woken.wait(seconds)
+        self._woken.clear()
+
+    def wake(self):
+        """End a `rest`; from any thread."""
+        self._woken.set()
 
     def hide(self):
         """Nothing to see here."""

@@ -223,12 +223,16 @@ class Regions:
         buffer.target.viewport = (0, 0, width, height)
 
     def _paste(self, region, first, store, found):
-        """Draw (texture, row) of `first`, then the tiles `found`, in this order."""
+        """Draw (texture, row) of `first`, then the tiles `found`, coarse before fine.
+
+        Tiles of one level do not overlap, so those in one texture are drawn at once.
+        """
         assign(self._tile, region=tuple(map(float, region.size)), tiles=0)
         for texture, row in first:
             texture.use(0)
             self._render([row])
-        placed = [(store.slot(one[0]), one) for one in found]
+        placed = sorted(((store.slot(one[0]), one) for one in found),
+                        key=lambda pair: (-pair[1][1], pair[0][0]))
         for page, group in groupby(placed, key=lambda pair: pair[0][0]):
             store.pages[page].use(0)
             self._render([self._row(region, slot[1], *one[1:4]) for slot, one in group])

@@ -11,10 +11,10 @@ class TileStore:
 
     A key holds one tile; its stamp tells whether the content is the present one, and an old content
     stays drawable until the new one is put.  Arrays of PAGE layers are made when they are needed,
-    for a driver may take the memory of all layers at once.  A slot is a layer of a page.
+    for a driver may take and clear the memory of all layers at once, in the middle of a frame.  A slot is a layer of a page.
     """
 
-    PAGE = 16
+    PAGE = 4
 
     def __init__(self, ctx, side, count, dtype="f4"):
         self.ctx, self.side, self.count, self.dtype = ctx, side, count, dtype

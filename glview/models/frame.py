@@ -8,6 +8,7 @@ import numpy as np
 from glview.models.registry import ModelError
 
 LARGEST = 1e18  # beyond this a network's own sums overflow; no detector counts so far
+_SIGMA = 0.158655  # share of a normal distribution below its mean minus one sigma
 _EXACT = 1 << 24  # pixels up to which the sky is the median of all of them
 _SAMPLED = 1 << 22  # pixels of larger frames that it is estimated from
 _BAND = 1 << 20  # pixels of one read where all are
@@ -37,7 +38,8 @@ def as_frame(image):
     """A Frame over an Image, array, masked array, list or torch tensor; never written.
 
     image: two-dimensional, real numbers of any type, byte order and strides.  Masked pixels
-        become NaN; values beyond float32's range become infinite.
+        become NaN; values beyond float32's range become infinite.  What has shape and dtype and
+        is cut by slices, such as a data set of HDF5 or zarr, is read box by box.
     Raises ModelError naming what is wrong.
     """
     if hasattr(image, "read32"):
@@ -50,21 +52,30 @@ def as_frame(image):
 
     def read32(y0, y1, x0, x1):
         with np.errstate(over="ignore"):
-            box = array[y0:y1, x0:x1].astype(np.float32)
+            box = np.asanyarray(array[y0:y1, x0:x1]).astype(np.float32)
         return np.ma.filled(box, np.nan)
 
-    return Frame(array.shape, read32)
+    return Frame(tuple(array.shape), read32)
 
 
 def _as_array(image):
-    """numpy's view of it, masks kept."""
+    """numpy's view of it, masks kept; or the thing itself if it can be read in parts."""
     if hasattr(image, "detach"):  # a torch tensor; its class is not named, so torch need not load
         image = image.detach().cpu()
         image = image.numpy() if image.dtype.itemsize >= 4 else image.double().numpy()
+    if _is_lazy(image):
+        return image
     try:
         return np.asanyarray(image) if isinstance(image, np.ma.MaskedArray) else np.asarray(image)
     except (TypeError, ValueError) as error:
         raise ModelError(f"this is not an image: {error}") from error
+
+
+def _is_lazy(image):
+    """True for what numpy would read as a whole though it can be cut."""
+    return (not isinstance(image, np.ndarray | np.generic) and hasattr(image, "__getitem__")
+            and isinstance(getattr(image, "dtype", None), np.dtype)
+            and isinstance(getattr(image, "shape", None), tuple))
 
 
 def _check_shape(shape):
@@ -83,16 +94,35 @@ def lower_median(values):
     return float(np.partition(values, middle)[middle])
 
 
-def sky(frame):
-    """The frame's level: the lower median of its usable pixels, 0.0 if there is none.
+@dataclass(frozen=True)
+class Level:
+    """Of a frame's usable pixels, in its units; all 0.0 if there is none.
 
-    Of frames above 16 Mpx, 4 Mpx are looked at.
+    median: the lower of the middle two; noise: distance from it down to the 16th percentile, one
+    sigma of a sky, whatever stars and rays there are; mean, deviation: of all.
     """
+
+    median: float
+    noise: float
+    mean: float
+    deviation: float
+
+
+def level_of(frame):
+    """The Level of a Frame; of frames above 16 Mpx, 4 Mpx are looked at."""
     kept = []
     for y0, x0, y1, x1 in probes(frame.shape):
         piece = frame.read32(y0, y1, x0, x1)
         kept.append(piece[np.abs(piece) < LARGEST])
-    return lower_median(np.concatenate(kept))
+    values = np.concatenate(kept)
+    del kept
+    if values.size == 0:
+        return Level(0.0, 0.0, 0.0, 0.0)
+    mean, deviation = float(np.mean(values)), float(np.std(values, dtype=np.float64))
+    low, middle = int(_SIGMA * values.size), (values.size - 1) // 2
+    values.partition((low, middle))
+    median = float(values[middle])
+    return Level(median, median - float(values[low]), mean, deviation)
 
 
 def probes(shape):

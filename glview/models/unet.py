@@ -17,47 +17,6 @@ _EPS = 1e-5
 _ROWS = 1 << 15  # pixels of one float64 partial sum, small enough for the processor's cache
 
 
-@dataclass(frozen=True)
-class Layout:
-    """Where a network's tensors are, and their sizes.
-
-    blocks: (key, channels in, channels out) of the pairs of 3x3 convolutions, first those on the
-        way down, then those on the way up; `key.0` and `key.3` are the convolutions, `key.1` and
-        `key.4` their normalisations.
-    ups: (key, in, out) of the 2x2 transposed convolutions; head: key and width of the last 1x1.
-    norm: "group" (statistics of the image) or "batch" (statistics stored in the weights).
-    """
-
-    blocks: tuple[tuple[str, int, int], ...]
-    ups: tuple[tuple[str, int, int], ...]
-    head: tuple[str, int]
-    norm: str
-    groups: int = 8
-
-    @property
-    def stride(self):
-        """Height and width must be multiples of this."""
-        return 2 ** len(self.ups)
-
-    def convolutions(self):
-        """(convolution key, normalisation key, in, out) in the order of use."""
-        for key, before, after in self.blocks:
-            yield f"{key}.0", f"{key}.1", before, after
-            yield f"{key}.3", f"{key}.4", after, after
-
-    def shapes(self):
-        """Name -> shape of every tensor that the network needs."""
-        names = {}
-        kept = ("running_mean", "running_var") if self.norm == "batch" else ()
-        for conv, norm, before, after in self.convolutions():
-            names |= {f"{conv}.weight": (after, before, 3, 3), f"{conv}.bias": (after,)}
-            names |= {f"{norm}.{part}": (after,) for part in ("weight", "bias", *kept)}
-        for key, before, after in self.ups:
-            names |= {f"{key}.weight": (before, after, 2, 2), f"{key}.bias": (after,)}
-        key, width = self.head
-        return names | {f"{key}.weight": (1, width, 1, 1), f"{key}.bias": (1,)}
-
-
 def check_tensors(layout, tensors):
     """Raise ModelError unless every tensor is there, of the right shape, floating and finite."""
     for name, shape in layout.shapes().items():
@@ -190,21 +149,3 @@ def one_pass(network, pixels):
     x = torch.from_numpy(pixels).to(network.device)[None, None]  # (1, 1, H, W)
     confidence = network.live(x)[0] if network.needs_statistics else network.frozen()(x)
     return confidence[0, 0].cpu().numpy()
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """A layout with the way its authors feed it.
-
-    subtract_sky: True if the median is taken off first.
-    halo: pixels around a tile that make its result equal to the whole frame's.
-    whole: whole(network, pixels, stamp) -> (H, W) float32 confidence of new (H, W) float32 pixels
-        in one pass, as the authors' package does it; stamp is True for a piece of a frame.
-    step: `whole` computes multiples of this and leaves the rest 0.
-    """
-
-    layout: Layout
-    subtract_sky: bool
-    halo: int
-    whole: Callable[[Network, np.ndarray, bool], np.ndarray]
-    step: int = 1

@@ -41,6 +41,6 @@ def _loading(desk, document):
     """How much of the picture is still to come."""
     pending = desk.feed.pending
     tiles = f"{pending} tile{'' if pending == 1 else 's'} pending" if pending else ""
-    if document is None or document.pyramid.complete:
+    if document is None or document.pyramid.complete or not document.whole:
         return tiles
     return f"read {document.pyramid.covered:.0%}, {tiles}".removesuffix(", ")

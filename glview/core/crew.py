@@ -1,0 +1,37 @@
+"""Work shared out to threads that a program's end does not wait for.
+
+Python waits for the threads of its own executors when it ends; one that reads a file from a dead
+network drive would keep a closed window's process alive.
+"""
+
+import threading
+
+
+def each(work, items, threads):
+    """[work(item) for item in items], on at most `threads` daemon threads.
+
+    After the first error no further item is begun, and the error is raised.
+    """
+    items = list(items)
+    results, errors, left, lock = [None] * len(items), [], iter(range(len(items))), threading.Lock()
+
+    def run():
+        while not errors:
+            with lock:
+                number = next(left, None)
+            if number is None:
+                return
+            try:
+                results[number] = work(items[number])
+            except BaseException as error:  # it belongs to who asked
+                errors.append(error)
+
+    crew = [threading.Thread(target=run, name="glview-crew", daemon=True)
+            for _ in range(min(threads, len(items)))]
+    for thread in crew:
+        thread.start()
+    for thread in crew:
+        thread.join()
+    if errors:
+        raise errors[0]
+    return results
