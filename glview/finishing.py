@@ -5,6 +5,7 @@ import time
 from glview import opening, saving
 from glview.core import plane
 from glview.files import ReadError
+from glview.watching import sentence
 
 PATIENCE = 1.5  # seconds that the reading of a large file goes before the rest
 
@@ -85,7 +86,9 @@ class Finisher:
 
     def read_failed(self, error):
         """A file could not be read any further; what is known of it stays."""
-        self.workspace.notify(f"Reading failed: {error}")
+        changed = getattr(error, "fatal", False) and self.workspace.entries
+        self.workspace.notify(sentence(self.workspace.entry.name) if changed
+                              else f"Reading failed: {error}")
 
     def _read(self, document):
         self._reading = document

@@ -21,7 +21,7 @@ def read(image):
     from glview.files.load import load_mask, stored_mask
 
     large = math.prod(image.shape) > plane.DENSE_PIXELS
-    return (stored_mask if large else load_mask)(image.path, image.hdu, image.plane)
+    return (stored_mask if large else load_mask)(image.path, image.hdu, image.plane, image.source)
 
 
 def restored(saved, cancel=None):

@@ -32,12 +32,17 @@ class Watcher:
         return entry if opened and not entry.loading and not self._jobs.has("save") else None
 
     def _seen(self, entry, stamp):
-        if entry is not self._entry or stamp == entry.stamp or self._told.get(id(entry)) == stamp:
+        if entry is not self._entry or stamp == entry.stamp or self._told.get(id(entry), entry) == stamp:
             return
         self._told[id(entry)] = stamp
-        what = "was removed" if stamp is None else "was changed by another program"
-        self.workspace.notify(f"{entry.name} {what} since it was opened; what is shown is the old "
-                              "content. Ctrl+R: open it again")
+        self.workspace.notify(sentence(entry.name, stamp is None))
+
+
+def sentence(name, removed=False):
+    """What the user is told of a file that is no longer the one that was opened."""
+    what = "was removed" if removed else "was changed by another program"
+    return (f"{name} {what} since it was opened; what is shown is the old content. "
+            "Ctrl+R: open it again")
 
 
 def _stamp(path):

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import Future
 from pathlib import Path
 
 import fakemodel
@@ -100,7 +101,7 @@ def test_every_good_result_is_written_once_although_workers_die(dask, tmp_path):
     # A worker may die between its rename and its report; then the file is found done.
     failed = [records[name]["error"] for name in good if records[name]["status"] == "failed"]
     assert not failed, dask.logs()
-    for name, words in (("fell.fits", "fell over"), ("killer.fits", "its worker died, 2 times"),
+    for name, words in (("fell.fits", "fell over"), ("killer.fits", "its worker died, each time"),
                         ("text.fits", "no image that glview knows")):
         assert records[name]["status"] == "failed" and words in records[name]["error"]
     results = [f"{name}.glview.fits" for name in sorted(good)]
@@ -147,9 +148,11 @@ def test_without_a_scheduler_it_is_told_in_a_line(monkeypatch, capsys):
 
 
 def test_what_the_cluster_loses_is_told(tmp_path):
-    class Task:
-        status = "cancelled"
-
     item, = plan([make_frame(tmp_path / "a.fits")])
-    row, = cluster._rows(Task, item, None)
+    lost, odd = Future(), Future()
+    lost.cancel()
+    odd.set_exception(ValueError("no such thing"))
+    row, = cluster._rows(lost, item)
     assert row.status == rows.FAILED and "the cluster lost it" in row.error
+    row, = cluster._rows(odd, item)
+    assert row.status == rows.FAILED and row.error == "ValueError: no such thing"

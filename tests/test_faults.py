@@ -74,6 +74,8 @@ def test_a_file_that_changes_is_told_and_what_was_loaded_stays(path, accident):
         assert not robot.workspace.notices and robot.document.pyramid.complete
         accident(path)
         look(robot, 1.0)
+        robot.until(lambda: robot.workspace.notices, seconds=10.0)
+        robot.frame(3)
         told = " ".join(robot.workspace.notices)
         assert path.name in told and "went wrong" not in told, robot.workspace.notices
         assert "open it again" in told or "Reload" in told, "what would help"

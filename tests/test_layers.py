@@ -29,7 +29,7 @@ LAYERS = {  # a folder, or a module beside them -> what it may import of glview;
     "statefile": set(),
     "reviewing": {"core", "workspace"},
     "opening": {"core", "files", "workspace"},
-    "finishing": {"core", "files", "opening", "saving", "workspace"},
+    "finishing": {"core", "files", "opening", "saving", "watching", "workspace"},
     "saving": {"core", "files", "workspace"},
     "watching": {"files"},
     "library": {"budget", "core", "files", "opening", "saving", "workspace"},

@@ -6,6 +6,7 @@ Imported only for `--scheduler`: distributed is an optional package.
 """
 
 import sys
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 
 from distributed import Client, KilledWorker, WorkerPlugin, as_completed, get_worker
@@ -16,6 +17,7 @@ from glview.batch.pool import Models
 from glview.batch.work import Work
 
 PATIENCE = "10s"  # until a scheduler must have answered
+DIED = "its worker died, each time: not enough memory there, or a crash"
 RETRIES = 2  # of a file that failed: another worker's disk or card may be in order
 
 
@@ -90,26 +92,30 @@ def _round(client, items, request, suspect):
     try:
         for task in as_completed(tasks, loop=client.loop):
             item = owners[task.key]
-            error = task.exception() if task.status == "error" else None
-            if isinstance(error, KilledWorker) and suspect is not None:
+            found = _rows(task, item)
+            if found is None and suspect is not None:
                 suspect(item)
             else:
-                yield from _rows(task, item, error)
+                yield from found or [_lost(item, DIED)]
     finally:
         client.cancel([task for task in tasks if not task.done()])
 
 
-def _rows(task, item, error):
-    if task.status == "finished":
+def _rows(task, item):
+    """The rows of a task that is done; None if workers died of it.
+
+    A result that was lost with its worker is waited for again: the file is found done then.
+    """
+    try:
         return task.result()
-    if isinstance(error, Undone):
-        return error.rows
-    if isinstance(error, KilledWorker):
-        died = error.allowed_failures + 1
-        return [_lost(item, f"its worker died, {died} times: not enough memory there, or a crash")]
-    if error is not None:
+    except Undone as undone:
+        return undone.rows
+    except KilledWorker:
+        return None
+    except CancelledError:
+        return [_lost(item, "the cluster lost it: the scheduler was stopped or not to be reached")]
+    except Exception as error:  # of Dask itself, or one that a worker could not send
         return [rows.failed(item, error)]
-    return [_lost(item, "the cluster lost it: the scheduler was stopped or not to be reached")]
 
 
 def _lost(item, why):

@@ -38,6 +38,7 @@ class Image:
         float32: what `read` gives, converted; NaN, and one Fault, where a pixel cannot be had; may
         be called from several threads at once.  None where `read` is all there is.  It may load
         numba, which `read` does not: the first picture is made by `read`.
+    source: the open file behind it, for `files` alone, or None.
     faults: filled by readers, from any thread; it only grows.
     stamp: (inode, size, time in ns) of the file just before it was opened, or None.
     """
@@ -54,6 +55,7 @@ class Image:
     y_up: bool = True
     notes: tuple[str, ...] = ()
     fill: Callable[[int, int, int, int, int, np.ndarray], None] | None = None
+    source: object = None
     faults: list[Fault] = field(default_factory=list)
     stamp: tuple[int, int, int] | None = None
 

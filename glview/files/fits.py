@@ -106,6 +106,7 @@ def _image(source, found, hdu):
         notes=source.notes + notes,
         fill=fill,
         faults=faults,
+        source=source,
     )
 
 

@@ -81,15 +81,16 @@ class StoredMask:
         return rows
 
 
-def load_mask(path, hdu=None, plane=None):
+def load_mask(path, hdu=None, plane=None, source=None):
     """The SavedMask of an image, the newest if both its file and a side file hold one, or None.
 
     path: as for `open_images`. hdu: extension of the image; None is the one shown first.
-    plane: only the mask of this plane of a cube; None is the one saved last.
+    plane: only the mask of this plane of a cube; None is the one saved last. source: the file if it
+        is open already, `Image.source`; a packed one is not unpacked again.
     CR_MASK and CR_PROBABILITY of other programs count where no mask of glview's is.
     Raises ReadError if there is one that cannot be read or does not fit the image.
     """
-    stored = stored_mask(path, hdu, plane)
+    stored = stored_mask(path, hdu, plane, source)
     if stored is None:
         return None
     rows = 0, stored.shape[0]
@@ -102,9 +103,12 @@ def load_mask(path, hdu=None, plane=None):
     return SavedMask(found, probability, edits, stored.provenance, stored.where)
 
 
-def stored_mask(path, hdu=None, plane=None):
+def stored_mask(path, hdu=None, plane=None, source=None):
     """The same as a StoredMask: only headers are read."""
-    source, images = open_with_source(path, hdu)
+    if source is not None and source.packed:
+        images = fits.read(source, hdu)
+    else:
+        source, images = open_with_source(path, hdu)
     image = images[0]
     found = []
     if image.path is not None and is_fits(source):

@@ -6,7 +6,8 @@ The weights are read from the user's installed package (GPL-3.0), which is never
 import numpy as np
 
 from glview.models.frame import lower_median
-from glview.models.unet import Layout, Recipe, one_pass
+from glview.models.recipe import Layout, Recipe
+from glview.models.unet import one_pass
 
 _BLOCKS = (
     ("inc.conv.conv", 1, 32),
@@ -34,6 +35,7 @@ def _whole(network, pixels, stamp):
 
 
 RECIPES = {
-    norm: Recipe(Layout(_BLOCKS, _UPS, ("outc.conv", 32), norm), True, 24, _whole, _STEP)
+    norm: Recipe(sky="subtract", halo=24, stride=4, step=_STEP, whole=_whole,
+                 layout=Layout(_BLOCKS, _UPS, ("outc.conv", 32), norm))
     for norm in ("group", "batch")
 }

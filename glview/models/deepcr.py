@@ -1,19 +1,17 @@
-"""The ACS-WFC network of deepCR: how it is laid out and how its package feeds it."""
+"""The networks of deepCR: how they are laid out and how their package feeds them."""
 
 import numpy as np
 
-from glview.models.unet import Layout, Recipe, one_pass
+from glview.models.recipe import Layout, Recipe
+from glview.models.unet import one_pass
 
-_LAYOUT = Layout(
-    blocks=(
-        ("module.inc.conv.conv", 1, 32),
-        ("module.down1.mpconv.1.conv", 32, 64),
-        ("module.up8.conv.conv", 64, 32),
-    ),
-    ups=(("module.up8.up", 64, 32),),
-    head=("module.outc.conv", 32),
-    norm="batch",
+_BLOCKS = (
+    ("module.inc.conv.conv", 1, 32),
+    ("module.down1.mpconv.1.conv", 32, 64),
+    ("module.up8.conv.conv", 64, 32),
 )
+_UPS = (("module.up8.up", 64, 32),)
+_SKIES = {"batch": "keep", "none": "standard"}
 _STEP = 4  # the package pads with zeros, above and to the left, to multiples of this
 
 
@@ -24,4 +22,8 @@ def _whole(network, pixels, stamp):
     return one_pass(network, padded)[-height:, -width:]
 
 
-RECIPES = {"batch": Recipe(_LAYOUT, False, 12, _whole)}
+RECIPES = {
+    norm: Recipe(sky=sky, halo=12, stride=2, whole=_whole,
+                 layout=Layout(_BLOCKS, _UPS, ("module.outc.conv", 32), norm))
+    for norm, sky in _SKIES.items()
+}

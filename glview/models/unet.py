@@ -4,10 +4,6 @@ Two ways to run one: `frozen`, with every normalisation folded into its convolut
 and `live`, which takes group statistics from the very pixels it is given.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
-import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 
@@ -37,69 +33,84 @@ class Network:
         self.device = device
         self._tensors = {name: _placed(tensors[name], device) for name in layout.shapes()}
 
+    def moved(self, device):
+        """The same network on another device."""
+        return Network(self.layout, self._tensors, torch.device(device))
+
     @property
     def needs_statistics(self):
         """True if the normalisation depends on the image."""
         return self.layout.norm == "group"
 
-    def frozen(self, statistics=None):
+    def frozen(self, statistics=None, dtype=torch.float32):
         """The network with fixed normalisation: (N, 1, H, W) float32 -> confidence, same shape.
 
-        statistics: from `live`; not needed where the weights store them.
+        statistics: from `live`; not needed where the weights store them.  dtype: of the sums; of
+        half precision the last layer's result is made float32 before the sigmoid.
         """
-        if statistics is None:
-            statistics = [self._stored(norm) for _, norm, _, _ in self.layout.convolutions()]
-        folded = []
-        for (conv, norm, _, _), (mean, variance) in zip(
-            self.layout.convolutions(), statistics, strict=True
-        ):
-            scale, shift = self._affine(norm, mean, variance)
-            weight = self._tensors[f"{conv}.weight"].double() * scale[:, None, None, None]
-            bias = self._tensors[f"{conv}.bias"].double() * scale + shift
-            folded.append((_placed(weight, self.device), bias.float()))
+        rows = list(self.layout.convolutions())
+        folded = [self._folded(row, statistics and statistics[i]) for i, row in enumerate(rows)]
+        folded = [(_placed(w, self.device).to(dtype), b.to(dtype)) for w, b in folded]
+        pairs = {key: [one.to(dtype) for one in self._pair(key)] for key in self._plain()}
 
-        def convolve(x, index):
-            weight, bias = folded[index]
-            return F.relu_(F.conv2d(x, weight, bias, padding=1))
+        def convolve(xs, index):
+            return [F.relu_(F.conv2d(x, *folded[index], padding=1)) for x in xs]
 
-        return lambda x: self._run(x, convolve)
+        return lambda x: self._run([x.to(dtype)], convolve, pairs)[0]
 
-    def live(self, x, poll=lambda fraction: None):
-        """(confidence, statistics) with the group statistics pooled over all of x.
+    def live(self, xs, poll=lambda fraction: None):
+        """(confidences, statistics) with the group statistics pooled over all of xs.
 
-        x: (N, 1, H, W) float32.  poll(fraction) is called before each convolution.
+        xs: list of (N, 1, H, W) float32, one after the other so that their layers never lie in
+        memory together.  poll(fraction) is called before each convolution.
         """
         rows = list(self.layout.convolutions())
         statistics = []
 
-        def convolve(x, index):
+        def convolve(xs, index):
             poll(index / len(rows))
             conv, norm, _, _ = rows[index]
-            x = F.conv2d(x, *self._pair(conv), padding=1)  # (N, C, H, W)
-            statistics.append(_group_moments(x, self.layout.groups))
+            xs = [F.conv2d(x, *self._pair(conv), padding=1) for x in xs]  # (N, C, H, W) each
+            statistics.append(_group_moments(xs, self.layout.groups))
             scale, shift = self._affine(norm, *statistics[-1])
             shift, scale = shift.float()[:, None, None], scale.float()[:, None, None]
-            return F.relu_(torch.addcmul(shift, x, scale, out=x))
+            return [F.relu_(torch.addcmul(shift, x, scale, out=x)) for x in xs]
 
-        return self._run(x, convolve), statistics
+        pairs = {key: self._pair(key) for key in self._plain()}
+        return self._run(xs, convolve, pairs), statistics
 
-    def _run(self, x, convolve):
-        """The U: `convolve(x, i)` is the i-th convolution with normalisation and ReLU."""
-        x = x.contiguous(memory_format=torch.channels_last)  # (N, 1, H, W)
+    def _run(self, xs, convolve, pairs):
+        """The U: `convolve(xs, i)` is the i-th convolution with normalisation and ReLU.
+
+        It takes its inputs one by one from what may be a generator, and returns a list.
+        """
+        xs = [x.contiguous(memory_format=torch.channels_last) for x in xs]  # (N, 1, H, W) each
         depth = len(self.layout.ups)
         skips = []
         for level in range(depth + 1):
-            x = convolve(convolve(x, 2 * level), 2 * level + 1)
+            xs = convolve(_spent(convolve(_spent(xs), 2 * level)), 2 * level + 1)
             if level < depth:
-                skips.append(x)
-                x = F.max_pool2d(x, 2)
+                skips.append(xs)
+                xs = [F.max_pool2d(x, 2) for x in xs]
         for step, (key, _, _) in enumerate(self.layout.ups):
-            up = F.conv_transpose2d(x, *self._pair(key), stride=2)
-            x = torch.cat([skips.pop(), up], 1)
-            del up  # at full resolution each of these is 128 bytes a pixel
             index = 2 * (depth + 1 + step)
-            x = convolve(convolve(x, index), index + 1)
-        return torch.sigmoid(F.conv2d(x, *self._pair(self.layout.head[0])))
+            joined = _joined(skips.pop(), xs, pairs[key])
+            xs = convolve(_spent(convolve(joined, index)), index + 1)
+        head = pairs[self.layout.head[0]]
+        return [torch.sigmoid(F.conv2d(x, *head).float()) for x in xs]
+
+    def _plain(self):
+        """Keys of what is not normalised."""
+        return [*(key for key, _, _ in self.layout.ups), self.layout.head[0]]
+
+    def _folded(self, row, moments):
+        """(weight, bias) float64 of a convolution that does its own normalisation."""
+        conv, norm, _, _ = row
+        weight, bias = (one.double() for one in self._pair(conv))
+        if self.layout.norm == "none":
+            return weight, bias
+        scale, shift = self._affine(norm, *(moments or self._stored(norm)))
+        return weight * scale[:, None, None, None], bias * scale + shift
 
     def _pair(self, key):
         return self._tensors[f"{key}.weight"], self._tensors[f"{key}.bias"]
@@ -125,19 +136,32 @@ def _placed(tensor, device):
     return tensor
 
 
-def _group_moments(x, groups):
-    """Mean and population variance of each group of channels over batch and space.
+def _spent(xs):
+    """Each of a list's tensors, of which none is kept."""
+    while xs:
+        yield xs.pop(0)
 
-    x: (N, C, H, W) float32.  Returns two (C,) float64, equal inside a group.
+
+def _joined(skips, xs, pair):
+    """Each skip with what comes from below it, twice enlarged: 256 bytes a pixel, so one by one."""
+    while xs:
+        yield torch.cat([skips.pop(0), F.conv_transpose2d(xs.pop(0), *pair, stride=2)], 1)
+
+
+def _group_moments(xs, groups):
+    """Mean and population variance of each group of channels over all pixels of all xs.
+
+    xs: list of (N, C, H, W) float32.  Returns two (C,) float64, equal inside a group.
     Sums are float64, because float32 sums over a frame lose the fourth digit.
     """
-    channels = x.shape[1]
-    total = torch.zeros(2, channels, dtype=torch.float64, device=x.device)
-    for rows in x.permute(0, 2, 3, 1).reshape(-1, channels).split(_ROWS):
-        rows = rows.double()
-        total[0] += rows.sum(0)
-        total[1] += rows.square_().sum(0)
-    total /= x.numel() // channels
+    channels = xs[0].shape[1]
+    total = torch.zeros(2, channels, dtype=torch.float64, device=xs[0].device)
+    for x in xs:
+        for rows in x.permute(0, 2, 3, 1).reshape(-1, channels).split(_ROWS):
+            rows = rows.double()
+            total[0] += rows.sum(0)
+            total[1] += rows.square_().sum(0)
+    total /= sum(x.numel() for x in xs) // channels
     mean, square = total.reshape(2, groups, channels // groups).mean(2)
     width = channels // groups
     variance = (square - mean * mean).clamp_(min=0.0)
@@ -147,5 +171,5 @@ def _group_moments(x, groups):
 def one_pass(network, pixels):
     """Confidence of an (H, W) float32 array in one pass with live normalisation: (H, W) float32."""
     x = torch.from_numpy(pixels).to(network.device)[None, None]  # (1, 1, H, W)
-    confidence = network.live(x)[0] if network.needs_statistics else network.frozen()(x)
+    confidence = network.live([x])[0][0] if network.needs_statistics else network.frozen()(x)
     return confidence[0, 0].cpu().numpy()

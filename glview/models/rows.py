@@ -1,0 +1,139 @@
+"""One row for each model that has a name."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """One row of MODELS.
+
+    module: module of glview.models that knows the network (`RECIPES[recipe]`).
+    package: installed package that holds the weights, or that is the model; "" where glview ships
+        them; extra: of glview, that installs the package.
+    weights: file name inside that package or inside glview/models/weights; "" of none.
+    sha256: digest of the weights that glview was tested with.
+    units: what the pixel values should be, and whether the sky is in; sentence: for the menu.
+    """
+
+    name: str
+    title: str
+    module: str
+    recipe: str
+    package: str
+    weights: str
+    sha256: str
+    units: str
+    threshold: float
+    licence: str
+    citation: str
+    sentence: str
+    aliases: tuple[str, ...] = ()
+    extra: str = "cosmic-conn"
+
+
+SHIPPED = "ACS-WFC"
+_DEEPCR = "Zhang & Bloom 2020, ApJ 889, 24"
+
+
+def _cosmic_conn(name, norm, version, sha256, sentence):
+    return ModelInfo(
+        name=name,
+        title=f"Cosmic-CoNN {name}",
+        module="glview.models.cosmic_conn",
+        recipe=norm,
+        package="cosmic_conn",
+        weights=f"trained_models/cosmic-conn_{version}_v0.2.8.pth",
+        sha256=sha256,
+        units="counts (ADU) or electrons; the sky need not be subtracted",
+        threshold=0.5,
+        licence="GPL-3.0 (read from the installed package)",
+        citation="Xu et al. 2023, ApJ 942, 73 (Cosmic-CoNN)",
+        sentence=sentence,
+    )
+
+
+def _deepcr(name, norm, sha256, units, threshold, citation, sentence):
+    return ModelInfo(
+        name=name,
+        title=f"deepCR {name}",
+        module="glview.models.deepcr",
+        recipe=norm,
+        package="",
+        weights=f"deepcr_{name.lower().replace('-', '_')}.safetensors",
+        sha256=sha256,
+        units=units,
+        threshold=threshold,
+        licence="BSD-3-Clause (comes with glview)",
+        citation=citation,
+        sentence=sentence,
+        aliases=(f"deepCR_{name.replace('-', '_')}", f"deepCR {name}",
+                 *(("deepCR",) if name == SHIPPED else ())),
+    )
+
+
+ROWS = (
+    _cosmic_conn(
+        "ground_imaging",
+        "group",
+        "ground_imaging",
+        "f8c4ea75dc9b212b8786a95d583dd9cd0b8ec95a53fd3d4cfbfe40c4c0cf267b",
+        "Any ground-based imager; trained on Las Cumbres Observatory frames.",
+    ),
+    _cosmic_conn(
+        "NRES",
+        "group",
+        "LCO_NRES",
+        "2f676afb81286c0810facf81236e3ef1651a04a2142d6443388ec76313a8a5be",
+        "Spectra of the LCO NRES echelle spectrographs.",
+    ),
+    _cosmic_conn(
+        "HST_ACS_WFC",
+        "batch",
+        "HST_ACS_WFC",
+        "e4bcde26104c9c93548c6d68f2d455e5b9b6af985d62b15cb0157c54bcf4eb00",
+        "HST ACS/WFC images in electrons; other units lose rays.",
+    ),
+    _deepcr(
+        SHIPPED,
+        "batch",
+        "4706048fe2c0bfce5ed1e0b0c4d724c4853d8d46a0d19844d4c4c12f6a63813f",
+        "electrons, sky not subtracted",
+        0.5,
+        f"{_DEEPCR}; Kwon, Zhang & Bloom 2021, RNAAS 5, 98 (deepCR)",
+        "HST images in electrons; comes with glview.",
+    ),
+    _deepcr(
+        "WFC3-UVIS",
+        "none",
+        "",
+        "any units, with or without the sky: the frame's mean and deviation are divided out",
+        0.15,
+        f"{_DEEPCR}; Chen et al. 2024, ApJ 962, 7 (deepCR)",
+        "HST WFC3/UVIS images; its confidence is low, so the threshold is 0.15.",
+    ),
+    _deepcr(
+        "decam",
+        "batch",
+        "",
+        "counts (ADU), sky not subtracted",
+        0.5,
+        f"{_DEEPCR} (deepCR)",
+        "DECam images; its authors call it preliminary.",
+    ),
+    ModelInfo(
+        name="lacosmic",
+        title="L.A.Cosmic",
+        module="",
+        recipe="",
+        package="astroscrappy",
+        weights="",
+        sha256="",
+        units="electrons, sky not subtracted; read noise 6.5 (a .toml file can say otherwise)",
+        threshold=0.5,
+        licence="BSD-3-Clause (astroscrappy, installed separately)",
+        citation="van Dokkum 2001, PASP 113, 1420; McCully et al. 2018 (astroscrappy)",
+        sentence="No network: edges sharper than the optics allow; confidence 0 or 1.",
+        aliases=("L.A.Cosmic", "astroscrappy"),
+        extra="lacosmic",
+    ),
+)
