@@ -19,7 +19,7 @@ from glview.ui.layout import Layout
 from glview.ui.widgets import Screen
 from glview.watching import Watcher
 
-UPLOAD_SECONDS = 0.012
+UPLOAD_SECONDS = 0.006
 FRAMES_AFTER_EVENT = 3  # Dear ImGui settles hover and focus over the frames after an event
 TOOLTIP_SECONDS = 0.6
 DETECTING_SECONDS = 0.1  # between two frames while a detection needs the cores

@@ -7,6 +7,7 @@ import queue
 import threading
 
 from glview.core.cancel import Cancelled
+from glview.core.crew import step_back
 
 LANES = {"quick": 3, "background": 2, "save": 1}  # workers: what is slow holds up only its like
 LANE_OF = {"reduce": "background", "saved": "background", "sky": "background",
@@ -164,6 +165,7 @@ class Feed:
             self._changed.notify_all()
 
     def _work(self):
+        step_back()
         while True:
             with self._changed:
                 while not self._wishes and not self._closed:

@@ -1,5 +1,6 @@
 """Threads that share out work and that nobody waits for at the end."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -7,7 +8,7 @@ import time
 
 import pytest
 
-from glview.core.crew import each
+from glview.core.crew import STEP_BACK, each, step_back
 
 
 @pytest.mark.parametrize("threads", [1, 2, 7, 100])
@@ -39,6 +40,18 @@ def test_an_error_is_raised_and_no_more_is_begun():
     with pytest.raises(KeyError):
         each(work, range(100), 1)
     assert begun == [0, 1, 2]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no niceness of their own")
+def test_a_thread_steps_back_alone():
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+
+    def niceness(item):
+        step_back()
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    assert each(niceness, [1], 1) == [max(before, STEP_BACK)]
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before
 
 
 def test_a_program_ends_while_one_is_still_at_work():

@@ -10,7 +10,7 @@ import numpy as np
 
 from glview.core import reduce
 from glview.core.cancel import Cancelled
-from glview.core.crew import each
+from glview.core.crew import each, step_back
 from glview.core.image import Fault
 
 THREADS = max(2, min(4, os.cpu_count() or 1))
@@ -103,6 +103,7 @@ class Reader:
 
     def work(self):
         """Read bands until there is none left."""
+        step_back()
         try:
             while (place := self._bands.next()) is not None:
                 self._bands.put(place, self._band(self._pyramid.box(place)))
