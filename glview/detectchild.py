@@ -2,7 +2,7 @@
 
 Reads lines of JSON from standard input.  The first one asks: model, and either path, hdu, plane,
 shape and stamp of a file, or block (a descriptor of `models.blocks`) and shape; perhaps device,
-tiling, crop, tile, known (boxes not to search again) and centre.  Later ones may say
+tiling, crop, tile, precision, known (boxes not to search again) and centre.  Later ones may say
 {"centre": [y, x]}: what is there comes next.  Its end means that nobody waits any more.
 
 Writes events to the descriptor FD, see `models.wire` and `models.remote.Detection.poll`.
@@ -24,7 +24,7 @@ from glview.models.registry import ModelError
 from glview.models.wire import send
 
 _NICE = 5
-_SETTINGS = ("device", "tiling", "crop", "tile")
+_SETTINGS = ("device", "tiling", "crop", "tile", "precision")
 
 
 class Orders:

@@ -4,6 +4,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,7 @@ class Detector:
         self.workspace, self._wake = workspace, wake
         self._run = None
         self._labels, self._choice, self._hint = {}, (None, None), (None, "")
+        self._together = None, {}
 
     @property
     def running(self):
@@ -76,6 +78,25 @@ class Detector:
                 self._labels[name] = info.title + ("" if known else " (not installed)")
         return self._labels
 
+    def together(self):
+        """Name -> words of the chosen model alone and with each other one; {} if that is open."""
+        first = self.first()
+        if self._together[0] != first:
+            names = {} if first == "auto" else {first: "alone"}
+            for name, info in registry.MODELS.items():
+                if names and name != first and registry.installed(name):
+                    names[f"{first}+{name}"] = f"mean with {info.title}"
+                    names[f"{first}+{name}:vote"] = f"both it and {info.title}"
+            self._together = first, names
+        return self._together[1]
+
+    def first(self):
+        """The model that is chosen, or the first of several."""
+        try:
+            return registry.split(self.workspace.model)[0][0]
+        except registry.ModelError:
+            return self.workspace.model
+
     def hint(self, document):
         """A sentence on the chosen model."""
         key = (self.workspace.model, document.key)
@@ -88,8 +109,9 @@ class Detector:
             return self._chosen(document)[1]
         try:
             info = registry.lookup(self.workspace.model)
-        except registry.ModelError:  # a file of weights, or a name from another version
-            return f"The weights in {self.workspace.model}."
+        except registry.ModelError as error:  # a file of weights, or a name from another version
+            is_file = Path(self.workspace.model).is_file()
+            return f"The weights in {self.workspace.model}." if is_file else f"{error}."
         return f"{info.sentence} Expects {info.units}. {info.licence}."
 
     def _chosen(self, document):

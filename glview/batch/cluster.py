@@ -93,10 +93,12 @@ def _round(client, items, request, suspect):
         for task in as_completed(tasks, loop=client.loop):
             item = owners[task.key]
             found = _rows(task, item)
-            if found is None and suspect is not None:
+            if found is not None:
+                yield from found
+            elif suspect is not None:
                 suspect(item)
             else:
-                yield from found or [_lost(item, DIED)]
+                yield _lost(item, DIED)
     finally:
         client.cancel([task for task in tasks if not task.done()])
 

@@ -20,6 +20,9 @@ STRIPE_PIXELS = 1 << 22
 """Pixels a thread takes at a time: enough to hide the call, few enough to share out and cancel,
 and their bits fit the cache of a core."""
 
+MOST_RUNS = 1 << 18
+"""Runs that are held at a time: a crowded stripe is cut into parts."""
+
 WORD = 64
 
 
@@ -101,6 +104,11 @@ def bits_above(confidence, box, limit, arena):
     else:
         packkernels.pack_plain(read_only(as_rows(rows)), limit, bits)
     return bits
+
+
+def most_runs(width):
+    """Room for runs: MOST_RUNS, but always a whole row, which may have one in two pixels."""
+    return max(MOST_RUNS, width // 2 + 1)
 
 
 def mask_rows(block, settings, arena, height):

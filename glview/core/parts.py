@@ -32,9 +32,6 @@ box. cy, cx: mean position of its pixels, unweighted. flux, peak: sum and maximu
 image values, in the image's unit. mean_confidence, max_confidence: of its finite confidences. The
 last four are NaN where there is no such value."""
 
-MOST_RUNS = 1 << 18
-"""Runs that are held at a time, unless one row may have more: a crowded stripe is cut into parts."""
-
 
 class Part(NamedTuple):
     """The components of a band of rows.
@@ -68,7 +65,7 @@ def parts_of(bits, width, top, reach, measure, arena, keep=False):
     """
     from glview.core import maskkernels
 
-    most = max(MOST_RUNS, width // 2 + 1)
+    most = blocks.most_runs(width)
     runs = arena.array("runs", (most, 3), np.int32)
     labels = arena.array("labels", (most,), np.int32)
     parts, end = [], 0

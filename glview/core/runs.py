@@ -118,14 +118,22 @@ def number_at(words, x, swapped):
 
 
 @njit(cache=True, nogil=True)
-def put_sum(row, first, count, total, most):
-    """Add one run's finite values, `count` of them, to a component's measured plane."""
+def put_sum(row, first, sums):
+    """Add (count, sum, what rounding took, largest) to a component's measured plane."""
+    count, total, rest, most = sums
+    both, lost = two_sum(row[first + 1], total)
     row[first] += count
-    both = row[first + 1] + total
-    part = both - row[first + 1]
-    row[first + 2] += (row[first + 1] - (both - part)) + (total - part)
     row[first + 1] = both
+    row[first + 2] += rest + lost
     row[first + 3] = max(row[first + 3], most)
+
+
+@njit(cache=True, nogil=True)
+def two_sum(a, b):
+    """(a + b, what rounding took from it), which together are exact."""
+    both = a + b
+    part = both - a
+    return both, (a - (both - part)) + (b - part)
 
 
 @njit(cache=True, nogil=True)
@@ -133,54 +141,91 @@ def add_rows(table, first, source, runs, labels):
     """Measure a plane whose (h, W) uint32 words hold float32; row 0 is that of y = 0.
 
     source: (words, whether their bytes are the other way round). NaN and infinities are left out.
+    The sums of neighbouring runs of a component stay in registers.
     """
     words, swapped = source
+    label, count, total, rest, most = labels[0], 0, 0.0, 0.0, -np.inf
     for run in range(runs.shape[0]):
         later = min(run + AHEAD, runs.shape[0] - 1)
         ask_for(words[runs[later, 0]], runs[later, 1])
-        row, count, total, most = words[runs[run, 0]], 0, 0.0, -np.inf
+        if labels[run] != label:
+            put_sum(table[label], first, (count, total, rest, most))
+            label, count, total, rest, most = labels[run], 0, 0.0, 0.0, -np.inf
+        row, part = words[runs[run, 0]], 0.0
         for x in range(runs[run, 1], runs[run, 2]):
             value = number_at(row, x, swapped)
             if np.isfinite(value):
                 count += 1
-                total += value
+                part += value
                 most = max(most, value)
-        put_sum(table[labels[run]], first, count, total, most)
+        total, lost = two_sum(total, part)
+        rest += lost
+    put_sum(table[label], first, (count, total, rest, most))
 
 
 @njit(cache=True, nogil=True)
-def add_values(table, first, values, runs, labels):
-    """The same for (pixels,) float64 values of the runs' pixels, in their order."""
-    place = 0
+def add_values(table, first, source, runs, labels):
+    """The same for values: source is ((k,) floats, (n,) where those of each run begin)."""
+    values, places = source
+    label, count, total, rest, most = labels[0], 0, 0.0, 0.0, -np.inf
     for run in range(runs.shape[0]):
-        count, total, most = 0, 0.0, -np.inf
-        for _ in range(runs[run, 1], runs[run, 2]):
-            value = values[place]
-            place += 1
+        if labels[run] != label:
+            put_sum(table[label], first, (count, total, rest, most))
+            label, count, total, rest, most = labels[run], 0, 0.0, 0.0, -np.inf
+        place, part = places[run], 0.0
+        for k in range(runs[run, 2] - runs[run, 1]):
+            value = np.float64(values[place + k])
             if np.isfinite(value):
                 count += 1
-                total += value
+                part += value
                 most = max(most, value)
-        put_sum(table[labels[run]], first, count, total, most)
+        total, lost = two_sum(total, part)
+        rest += lost
+    put_sum(table[label], first, (count, total, rest, most))
+
+
+@njit(cache=True, nogil=True)
+def pixel_starts(runs):
+    """(n + 1,) int64: where the pixels of each run begin if all are put in a row."""
+    starts = np.zeros(runs.shape[0] + 1, np.int64)
+    for run in range(runs.shape[0]):
+        starts[run + 1] = starts[run] + runs[run, 2] - runs[run, 1]
+    return starts
+
+
+@njit(cache=True, nogil=True)
+def put_shape(row, shape):
+    """Add (area, top, left, bottom, right, sum of y, sum of x) to a component."""
+    area, top, left, bottom, right, sum_y, sum_x = shape
+    row[AREA] += area
+    row[TOP], row[LEFT] = min(row[TOP], top), min(row[LEFT], left)
+    row[BOTTOM], row[RIGHT] = max(row[BOTTOM], bottom), max(row[RIGHT], right)
+    row[SUM_Y] += sum_y
+    row[SUM_X] += sum_x
 
 
 @njit(cache=True, nogil=True)
 def shape_table(runs, labels, count, top):
-    """A table of `count` components: area, box, sums of y and x; `top` is added to every y."""
+    """A table of `count` components: area, box, sums of y and x; `top` is added to every y.
+
+    Twice the sum of x is summed in whole numbers; both sums are exact.
+    """
     table = np.zeros((count, COLUMNS))
     for label in range(count):
         table[label, TOP] = table[label, LEFT] = np.inf
         table[label, FLUX + 3] = table[label, CONFIDENCE + 3] = -np.inf
-    for run in range(runs.shape[0]):
-        y, x0, x1 = np.float64(top + runs[run, 0]), runs[run, 1], runs[run, 2]
-        row, length = table[labels[run]], np.float64(x1 - x0)
-        row[AREA] += length
-        row[TOP] = min(row[TOP], y)
-        row[BOTTOM] = y + 1
-        row[LEFT] = min(row[LEFT], x0)
-        row[RIGHT] = max(row[RIGHT], x1)
-        row[SUM_Y] += length * y
-        row[SUM_X] += 0.5 * length * (np.float64(x0) + x1 - 1)
+    begin = 0
+    while begin < runs.shape[0]:
+        label, y, end = labels[begin], np.int64(runs[begin, 0]), begin
+        area, twice, left = np.int64(0), np.int64(0), runs[begin, 1]
+        while end < runs.shape[0] and labels[end] == label and runs[end, 0] == y:
+            x0, x1 = np.int64(runs[end, 1]), np.int64(runs[end, 2])
+            area += x1 - x0
+            twice += (x1 - x0) * (x0 + x1 - 1)
+            end += 1
+        y += top
+        put_shape(table[label], (area, y, left, y + 1, runs[end - 1, 2], area * y, 0.5 * twice))
+        begin = end
     return table
 
 

@@ -34,7 +34,8 @@ class Values:
         from glview.core import runs as kernels
 
         if self._words is None:
-            kernels.add_values(table, first, self.at(found, rows), found, labels)
+            source = self.at(found, rows), kernels.pixel_starts(found)
+            kernels.add_values(table, first, source, found, labels)
         else:
             source = self._words[rows[0] : rows[1]], is_swapped(self.plane)
             kernels.add_rows(table, first, source, found, labels)

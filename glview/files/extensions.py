@@ -84,7 +84,7 @@ def sentence(provenance):
     if provenance.get("dilation"):
         text += f", grown by {provenance['dilation']} ({provenance.get('shape', 'square')})"
     added, deleted = provenance.get("added") or 0, provenance.get("deleted") or 0
-    return f"{text}; {added} pixels added and {deleted} deleted by hand. Checked in glview."
+    return f"{text}; {added} pixels added and {deleted} deleted by hand."
 
 
 def provenance_of(cards):

@@ -8,11 +8,15 @@ from glview.models.registry import MODELS, ModelError, ModelInfo, choose, instal
 __all__ = ["MODELS", "ModelError", "ModelInfo", "choose", "init_model", "installed", "lookup"]
 
 
-def init_model(name="auto", device="auto", tiling="seamless", crop=1024, tile=0):
-    """A ready `glview.models.detector.Model`; see there for the arguments and for `detect_cr`.
+def init_model(name="auto", device="auto", tiling="seamless", crop=1024, tile=0,
+               precision="float32"):
+    """A ready `glview.models.detector.Model`; see there for `detect_cr`.
 
+    name: of MODELS, a path of weights, a path of a .toml file that describes a network, several of
+    these as "a+b" (mean) or "a+b:vote", or "auto".  `help(glview.models.detector.load_model)` tells
+    the rest.
     Raises ModelError.
     """
     from glview.models.detector import load_model
 
-    return load_model(name, device, tiling, crop, tile)
+    return load_model(name, device, tiling, crop, tile, precision)

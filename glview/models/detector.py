@@ -7,13 +7,13 @@ import numpy as np
 import torch
 
 from glview.models.frame import as_frame
-from glview.models.registry import ModelError, ModelInfo, choose
+from glview.models.registry import ModelError, ModelInfo, choose, joined, split
 from glview.models.seamless import seamless
 from glview.models.tiling import Task, Watch, full, grid, stamps
-from glview.models.unet import Network, Recipe
-from glview.models.weights import read_weights
+from glview.models.weights import Part, load_part
 
 TILINGS = {"seamless": seamless, "full": full, "cosmic-conn": stamps}
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -30,30 +30,38 @@ class Result:
 
 @dataclass
 class Model:
-    """A network with its weights and the way it walks over a frame; see `load_model`.
+    """One network or several with their weights, and the way they walk over a frame.
 
-    notes: sentences about the frame searched last.
+    See `load_model`.  notes: sentences about the frame searched last.
     """
 
     info: ModelInfo
-    recipe: Recipe
-    network: Network
-    sha256: str
+    parts: tuple[Part, ...]
+    rule: str = "mean"
     tiling: str = "seamless"
     crop: int = 1024
     tile: int = 0
+    precision: str = "float32"
     notes: tuple[str, ...] = ()
+
+    @property
+    def sha256(self):
+        """Of the weights; of several models joined by +; "" where there are none."""
+        return self.info.sha256
 
     @property
     def provenance(self):
         """What a saved mask should say about its origin; plain strings and numbers."""
-        crop = {"crop": self.crop} if self.tiling == "cosmic-conn" else {}
+        devices = dict.fromkeys(str(part.network.device) for part in self.parts)
+        more = {"crop": self.crop} if self.tiling == "cosmic-conn" else {}
+        if self.precision != "float32":
+            more["precision"] = self.precision
         return {
             "model": self.info.name,
             "weights_sha256": self.sha256,
             "tiling": self.tiling,
-            **crop,
-            "device": str(self.network.device),
+            **more,
+            "device": "+".join(devices),
             "torch": torch.__version__,
         }
 
@@ -62,11 +70,15 @@ class Model:
 
         image: (H, W) array, Image, list or tensor of real numbers, in the model's units; it is
             never written.  NaN, infinite and masked pixels get confidence 0 and `notes` counts
-            them; for their neighbours they look like the sky.
-        progress(fraction); cancel() -> True to stop; on_tile(y0, x0, y1, x1, values) whenever a
-            box is final.  out: (H, W) float32 array to write into and return.
+            them; for their neighbours they look like the sky.  What can be read in parts, such as
+            a memory map or an HDF5 data set, is never held as a whole.
+        progress(fraction); cancel() -> True to stop, or a threading.Event; on_tile(y0, x0, y1, x1,
+            values) whenever a box is final.
+        out: (H, W) float32 array to write into and return, for example a numpy.memmap where the
+            result is larger than the memory.
         Raises ModelError, and Cancelled if `cancel` said so.
         """
+        cancel = getattr(cancel, "is_set", cancel)
         return self.detect(image, Watch(progress, cancel, on_tile), out).confidence
 
     def detect(self, image, watch=Watch(), out=None):  # noqa: B008 - frozen, so it can be shared
@@ -84,20 +96,25 @@ class Model:
 
     def _search(self, frame, watch, out, known=()):
         began = time.perf_counter()
-        task = Task(frame, out, self.network, self.recipe, self.crop, self.tile, watch, known)
+        task = Task(frame, out, self.parts, self.rule, self.crop, self.tile,
+                    PRECISIONS[self.precision], watch, known)
         skipped = self._skipped(frame.shape)
         # TF32 convolutions would move single confidences by a thousandth.
         exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
-        with torch.inference_mode(), exact:
-            bad = TILINGS[self.tiling](task)
-        self.notes = _notes(frame.shape, bad, skipped)
+        try:
+            with torch.inference_mode(), exact:
+                bad = TILINGS[self.tiling](task)
+        except MemoryError as error:
+            raise ModelError(f"not enough memory for a frame of {frame.shape}; close other"
+                             " programs, or give one that is read in parts") from error
+        self.notes = (*_notes(frame.shape, bad, skipped), *task.notes)
         return Result(out, bad, self.notes, time.perf_counter() - began)
 
     def _skipped(self, shape):
         """Pixels that a reference tiling never computes; raises ModelError if that is all."""
         if self.tiling == "seamless":
             return 0
-        step = self.recipe.step
+        step = self.parts[0].recipe.step
         size = self.crop if self.tiling == "cosmic-conn" else max(shape)
         boxes = grid(shape, size)
         sides = (boxes[:, 2:] - boxes[:, :2]) // step * step
@@ -110,25 +127,39 @@ class Model:
         return shape[0] * shape[1] - computed
 
 
-def load_model(name="auto", device="auto", tiling="seamless", crop=1024, tile=0):
+def load_model(name="auto", device="auto", tiling="seamless", crop=1024, tile=0,
+               precision="float32"):
     """A Model.
 
-    name: of MODELS, a path of weights of one of these networks, or "auto" for the most general
-        one installed (`choose` knows better where there is a header).
+    name: of MODELS; a path of weights of one of these networks, or of a .toml file that describes
+        another one; "a+b" for the mean of several, "a+b:vote" for the share of them that see a ray;
+        or "auto" for the most general one installed (`choose` knows better where there is a
+        header).
     device: "auto", "cpu", "cuda" or "cuda:N".
     tiling: "seamless" (default); or as the model's own package does it: "full", the frame in
         one pass, or "cosmic-conn", separate stamps of `crop` pixels.
     tile: size of the seamless tiles, 0 for a good one.
+    precision: "float32"; or "bfloat16" or "float16" for the sums of seamless tiles; the statistics
+        of a frame stay float32, as do networks that come as TorchScript or ONNX, and L.A.Cosmic.
     Raises ModelError.
     """
     if tiling not in TILINGS:
         raise ModelError(f"there is no tiling {tiling!r}; known are {', '.join(TILINGS)}")
+    if precision not in PRECISIONS:
+        raise ModelError(f"there is no precision {precision!r}; known are {', '.join(PRECISIONS)}")
     _check_size("crop", crop, 16)
     _check_size("tile", tile, 0)
-    chosen = choose({})[0] if name == "auto" else name
-    info, recipe, tensors, digest = read_weights(chosen)
-    network = _network(recipe, tensors, device)
-    return Model(info, recipe, network, digest, tiling, int(crop), int(tile))
+    names, rule = split(choose({})[0] if name == "auto" else name)
+    place = _place(device)
+    parts = tuple(load_part(one, place) for one in names)
+    rows = tuple(part.info for part in parts)
+    info = rows[0] if len(rows) == 1 else joined(rows, rule)
+    if tiling != "seamless" and (len(parts) > 1 or parts[0].recipe.whole is None):
+        raise ModelError(f"the tiling {tiling!r} is that of one model's own package; {info.name}"
+                         " has none: use 'seamless'")
+    if tiling != "seamless" and precision != "float32":
+        raise ModelError(f"the tiling {tiling!r} is for comparison, in float32 only")
+    return Model(info, parts, rule, tiling, int(crop), int(tile), precision)
 
 
 def _check_size(what, value, least):
@@ -136,8 +167,8 @@ def _check_size(what, value, least):
         raise ModelError(f"{what} counts pixels, {least} or more; it is {value!r}")
 
 
-def _network(recipe, tensors, device):
-    """The network on a device; raises ModelError if there is no such device or no room on it."""
+def _place(device):
+    """The torch.device; raises ModelError if there is none."""
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -146,10 +177,7 @@ def _network(recipe, tensors, device):
         raise ModelError(f"there is no device {device!r}; use auto, cpu or cuda") from error
     if place.type not in ("cpu", "cuda") or (place.type == "cuda" and not _has_cuda(place)):
         raise ModelError(f"the device {device!r} is not there or not known; use auto or cpu")
-    try:
-        return Network(recipe.layout, tensors, place)
-    except RuntimeError as error:
-        raise ModelError(f"{device} has no room for the network; use cpu") from error
+    return place
 
 
 def _has_cuda(place):
@@ -158,7 +186,11 @@ def _has_cuda(place):
 
 def _check_out(out, shape):
     if out is None:
-        return np.zeros(shape, np.float32)
+        try:
+            return np.zeros(shape, np.float32)
+        except MemoryError as error:
+            raise ModelError(f"not enough memory for a result of {shape}; give out=, for example"
+                             " a numpy.memmap") from error
     good = isinstance(out, np.ndarray) and out.shape == shape and out.dtype == np.float32
     if not good or not out.flags.writeable:
         raise ModelError(f"out must be a writable float32 array of shape {shape}")

@@ -7,6 +7,7 @@ Each is as `unet.Network` is: device, needs_statistics, moved(device), and froze
 import numpy as np
 import torch
 
+from glview.models.recipe import LACOSMIC
 from glview.models.registry import ModelError
 
 
@@ -93,11 +94,6 @@ def _only_input(inputs, path):
         raise ModelError(f"{path} takes one size only, {inputs[0].shape[2:]}; export it with"
                          " dynamic height and width")
     return inputs[0].name
-
-
-LACOSMIC = {"gain": 1.0, "readnoise": 6.5, "sigclip": 4.5, "sigfrac": 0.3, "objlim": 5.0,
-            "satlevel": 65536.0, "niter": 4, "sepmed": True}
-"""What L.A.Cosmic can be told, and astroscrappy's own defaults."""
 
 
 class LaCosmic:

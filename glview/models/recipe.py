@@ -77,3 +77,9 @@ class Recipe:
     whole: Callable[[Any, Any, bool], Any] | None = None
     step: int = 1
     tile: int = 0
+
+
+LACOSMIC = {"gain": 1.0, "readnoise": 6.5, "sigclip": 4.5, "sigfrac": 0.3, "objlim": 5.0,
+            "satlevel": 65536.0, "niter": 4, "sepmed": True}
+"""What L.A.Cosmic can be told, and astroscrappy's own defaults."""
+LACOSMIC_RECIPE = Recipe(sky="keep", halo=32, least=32, tile=960)  # less crashes astroscrappy

@@ -2,114 +2,86 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
+
+from glview.models.rows import ROWS, SHIPPED, ModelInfo
 
 
 class ModelError(Exception):
     """A detection that cannot be done: says what was wrong and what would help."""
 
 
-@dataclass(frozen=True)
-class ModelInfo:
-    """One row of MODELS.
-
-    module: module of glview.models that knows the network (`RECIPES[recipe]`).
-    package: installed package that holds the weights; "" where glview ships them.
-    weights: file name inside that package or inside glview/models/weights.
-    sha256: digest of the weights that glview was tested with.
-    units: what the pixel values should be; sentence: one line for the menu.
-    """
-
-    name: str
-    title: str
-    module: str
-    recipe: str
-    package: str
-    weights: str
-    sha256: str
-    units: str
-    threshold: float
-    licence: str
-    citation: str
-    sentence: str
-    aliases: tuple[str, ...] = ()
-
-
 INSTALL = 'pip install "glview[cosmic-conn]"'
-XU = "Xu et al. 2023, ApJ 942, 73 (Cosmic-CoNN)"
-SHIPPED = "ACS-WFC"
+MODELS: Mapping[str, ModelInfo] = {row.name: row for row in ROWS}
 
 
-def _cosmic_conn(name, norm, version, sha256, sentence):
-    return ModelInfo(
-        name=name,
-        title=f"Cosmic-CoNN {name}",
-        module="glview.models.cosmic_conn",
-        recipe=norm,
-        package="cosmic_conn",
-        weights=f"trained_models/cosmic-conn_{version}_v0.2.8.pth",
-        sha256=sha256,
-        units="counts (ADU) or electrons; the sky need not be subtracted",
-        threshold=0.5,
-        licence="GPL-3.0 (read from the installed package)",
-        citation=XU,
-        sentence=sentence,
-    )
+RULES = ("mean", "vote")
+"""How several models are made one: the mean of their confidences, or the share of them whose
+confidence is above the threshold that goes with each."""
 
 
-_ROWS = (
-    _cosmic_conn(
-        "ground_imaging",
-        "group",
-        "ground_imaging",
-        "f8c4ea75dc9b212b8786a95d583dd9cd0b8ec95a53fd3d4cfbfe40c4c0cf267b",
-        "Any ground-based imager; trained on Las Cumbres Observatory frames.",
-    ),
-    _cosmic_conn(
-        "NRES",
-        "group",
-        "LCO_NRES",
-        "2f676afb81286c0810facf81236e3ef1651a04a2142d6443388ec76313a8a5be",
-        "Spectra of the LCO NRES echelle spectrographs.",
-    ),
-    _cosmic_conn(
-        "HST_ACS_WFC",
-        "batch",
-        "HST_ACS_WFC",
-        "e4bcde26104c9c93548c6d68f2d455e5b9b6af985d62b15cb0157c54bcf4eb00",
-        "HST ACS/WFC images in electrons; other units lose rays.",
-    ),
-    ModelInfo(
-        name=SHIPPED,
-        title="deepCR ACS-WFC",
-        module="glview.models.deepcr",
-        recipe="batch",
-        package="",
-        weights="deepcr_acs_wfc.safetensors",
-        sha256="4706048fe2c0bfce5ed1e0b0c4d724c4853d8d46a0d19844d4c4c12f6a63813f",
-        units="electrons, sky not subtracted",
-        threshold=0.5,
-        licence="BSD-3-Clause (comes with glview)",
-        citation="Zhang & Bloom 2020, ApJ 889, 24; Kwon, Zhang & Bloom 2021, RNAAS 5, 98 (deepCR)",
-        sentence="HST images in electrons; comes with glview.",
-        aliases=("deepCR", "deepCR_ACS_WFC", "deepCR ACS-WFC"),
-    ),
-)
-MODELS: Mapping[str, ModelInfo] = {row.name: row for row in _ROWS}
+def split(name):
+    """(names, rule) of "a", "a+b" (their mean) or "a+b:vote"; raises ModelError."""
+    text = str(name)
+    if Path(text).is_file():  # a path may hold any of these signs
+        return (text,), "mean"
+    text, colon, rule = text.rpartition(":") if text.endswith(tuple(f":{r}" for r in RULES)) else (
+        text, "", "mean")
+    names = tuple(one.strip() for one in text.split("+"))
+    if len(names) == 1 and colon:
+        raise ModelError(f"{name!r} is one model; a mean or vote is of several, such as"
+                         f" {names[0]}+{SHIPPED}:{rule}")
+    if "" in names:
+        raise ModelError(f"{name!r} lacks a model before or after a +")
+    if len(set(map(str.casefold, names))) < len(names):
+        raise ModelError(f"{name!r} names a model twice")
+    return names, rule
 
 
 def lookup(name):
-    """The row of a name or alias, in any case; raises ModelError listing what is known."""
+    """The row of a name or alias, in any case, of a .toml file, or of several joined by +.
+
+    Raises ModelError: a name that is not known, with those that are; a .toml file that is wrong.
+    """
+    names, rule = split(name)
+    rows = tuple(_one(one) for one in names)
+    return rows[0] if len(rows) == 1 else joined(rows, rule)
+
+
+def _one(name):
+    if name.lower().endswith(".toml"):
+        from glview.models.own import read_own
+
+        return read_own(name).info
     wanted = name.casefold()
     for row in MODELS.values():
         if wanted in (known.casefold() for known in (row.name, *row.aliases)):
             return row
     known = ", ".join(MODELS)
     raise ModelError(
-        f"there is no model {name!r}; known are {known}, auto, or the path of a .pth or"
-        " .safetensors file"
+        f"there is no model {name!r}; known are {known}, auto, several of them as a+b, or the path"
+        " of a .toml, .pth or .safetensors file"
+    )
+
+
+def joined(rows, rule):
+    """The row of several models together; rule: one of RULES."""
+    vote = rule == "vote"
+    threshold = 0.5 if vote else sum(row.threshold for row in rows) / len(rows)
+    parts = {key: "; ".join(dict.fromkeys(getattr(row, key) for row in rows))
+             for key in ("units", "licence", "citation")}
+    how = "the share of them that see a ray" if vote else "the mean of their confidences"
+    return replace(
+        rows[0],
+        name="+".join(row.name for row in rows) + (":vote" if vote else ""),
+        title=" + ".join(row.title for row in rows) + (", vote" if vote else ""),
+        sha256="+".join(row.sha256 or "none" for row in rows),
+        threshold=round(threshold, 3),
+        sentence=f"{len(rows)} models together: {how}.",
+        module="", recipe="", package="", weights="", aliases=(),
+        **parts,
     )
 
 
@@ -129,8 +101,10 @@ def weights_path(info):
 
 
 def installed(name):
-    """True if the weights of that model are on this computer."""
-    return weights_path(lookup(name)) is not None
+    """True if all that the models of that name need is on this computer."""
+    rows = [_one(one) for one in split(name)[0]]
+    return all(find_spec(row.package) is not None if row.package and not row.weights
+               else weights_path(row) is not None for row in rows)
 
 
 @dataclass(frozen=True)
@@ -152,9 +126,14 @@ _RULES = (
         " (94 % of ray pixels at 83 % precision, not 73 % at 28 %, on a real HST exposure)",
     ),
     _Rule(
+        "WFC3-UVIS",
+        (("TELESCOP", "^HST"), ("INSTRUME", "^WFC3"), ("DETECTOR", "^UVIS")),
+        "it was trained on WFC3/UVIS; mind its threshold of 0.15",
+    ),
+    _Rule(
         SHIPPED,
         (("TELESCOP", "^HST"),),
-        "it was trained on HST ACS and was the best of the four on real HST STIS exposures",
+        "it was trained on HST ACS and was the best of seven on real HST STIS exposures",
     ),
     _Rule("ground_imaging", (("ORIGIN", _LCO),), "it was trained on LCO imagers"),
     _Rule("ground_imaging", (("SITE", _LCO),), "it was trained on LCO imagers"),

@@ -9,7 +9,7 @@ class ModelInfo:
 
     module: module of glview.models that knows the network (`RECIPES[recipe]`).
     package: installed package that holds the weights, or that is the model; "" where glview ships
-        them; extra: of glview, that installs the package.
+        them.
     weights: file name inside that package or inside glview/models/weights; "" of none.
     sha256: digest of the weights that glview was tested with.
     units: what the pixel values should be, and whether the sky is in; sentence: for the menu.
@@ -28,7 +28,6 @@ class ModelInfo:
     citation: str
     sentence: str
     aliases: tuple[str, ...] = ()
-    extra: str = "cosmic-conn"
 
 
 SHIPPED = "ACS-WFC"
@@ -105,16 +104,16 @@ ROWS = (
     _deepcr(
         "WFC3-UVIS",
         "none",
-        "",
+        "bf2a538e664150c51582638b2f141fa6d7e8f8fc13afc5de8225c3b40df9fd0a",
         "any units, with or without the sky: the frame's mean and deviation are divided out",
         0.15,
-        f"{_DEEPCR}; Chen et al. 2024, ApJ 962, 7 (deepCR)",
+        f"{_DEEPCR}; Chen et al. 2024, doi:10.3847/1538-4357/ad1602 (deepCR)",
         "HST WFC3/UVIS images; its confidence is low, so the threshold is 0.15.",
     ),
     _deepcr(
         "decam",
         "batch",
-        "",
+        "53db29fcb2a5d8374b6731524e6692492bfb767691cb8eb7b184e73b00e6adda",
         "counts (ADU), sky not subtracted",
         0.5,
         f"{_DEEPCR} (deepCR)",
@@ -131,9 +130,9 @@ ROWS = (
         units="electrons, sky not subtracted; read noise 6.5 (a .toml file can say otherwise)",
         threshold=0.5,
         licence="BSD-3-Clause (astroscrappy, installed separately)",
-        citation="van Dokkum 2001, PASP 113, 1420; McCully et al. 2018 (astroscrappy)",
+        citation="van Dokkum 2001, PASP 113, 1420; McCully et al. 2018,"
+        " doi:10.5281/zenodo.1482019 (astroscrappy)",
         sentence="No network: edges sharper than the optics allow; confidence 0 or 1.",
         aliases=("L.A.Cosmic", "astroscrappy"),
-        extra="lacosmic",
     ),
 )

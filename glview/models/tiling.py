@@ -1,14 +1,16 @@
 """From a frame to its confidence: what every tiling shares, and the reference packages' own two."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from glview.core.cancel import Cancelled
-from glview.models.frame import Frame, sky
+from glview.models.feed import feed_for
+from glview.models.frame import Frame, level_of
 from glview.models.registry import ModelError
-from glview.models.unet import Network, Recipe
+from glview.models.weights import Part
 
 
 @dataclass(frozen=True)
@@ -37,18 +39,27 @@ class Watch:
 class Task:
     """One detection.
 
-    out: (H, W) float32, written in place, or None where `watch.on_tile` takes all; tile: 0 means a
-    good size; known: boxes that need not be searched again.
+    out: (H, W) float32, written in place, or None where `watch.on_tile` takes all; parts: the
+    networks, and rule, how their results are made one (see `registry.RULES`); tile: 0 means a good
+    size; dtype: torch's, of the sums; known: boxes that need not be searched again.
+    notes: sentences for the user, added to while it runs.
     """
 
     frame: Frame
     out: np.ndarray | None
-    network: Network
-    recipe: Recipe
+    parts: tuple[Part, ...]
+    rule: str
     crop: int
     tile: int
+    dtype: Any
     watch: Watch
     known: tuple = ()
+    notes: list[str] = field(default_factory=list)
+
+    def note(self, sentence):
+        """Tell the user something, once."""
+        if sentence not in self.notes:
+            self.notes.append(sentence)
 
     def put(self, box, values, bad):
         """Hand on a box of the result: bad pixels get 0.  Returns the number of them."""
@@ -112,12 +123,14 @@ class Pending:
 
 def full(task):
     """The whole frame in one pass, as the model's own package does it.  Returns the bad pixels."""
+    (part,) = task.parts
     height, width = task.frame.shape
     box = (0, 0, height, width)
     task.watch.at(0.0)
-    pixels, bad = task.frame.filled(box, sky(task.frame))
+    feed = _package_feed(task.frame, part)
+    pixels, bad = task.frame.filled(box, feed.level)
     try:
-        values = task.recipe.whole(task.network, pixels, False)
+        values = part.recipe.whole(part.network, feed.apply(pixels), False)
     except (RuntimeError, MemoryError) as error:
         raise failure(error, "the frame in one pass", "use the tiling 'seamless'") from error
     count = task.put(box, values, bad)
@@ -130,22 +143,29 @@ def stamps(task):
 
     Returns the number of bad pixels.
     """
+    (part,) = task.parts
     pending = Pending(task.frame.shape, task.crop, task.watch.gaze, task.known)
-    level = sky(task.frame)
+    feed = _package_feed(task.frame, part)
     total = len(grid(task.frame.shape, task.crop))
     count = 0
     while pending:
         task.watch.at(1.0 - len(pending) / total)
         box = pending.take()
-        pixels, bad = task.frame.filled(box, level)
+        pixels, bad = task.frame.filled(box, feed.level)
         try:
-            values = task.recipe.whole(task.network, pixels, True)
+            values = part.recipe.whole(part.network, feed.apply(pixels), True)
         except (RuntimeError, MemoryError) as error:
             what = f"a stamp of {task.crop} pixels"
             raise failure(error, what, f"give crop={task.crop // 2}") from error
         count += task.put(box, values, bad)
     task.watch.at(1.0)
     return count
+
+
+def _package_feed(frame, part):
+    """What a package does to the whole frame; the rest is done by its recipe's `whole`."""
+    sky = part.recipe.sky if part.recipe.sky == "standard" else "ignore"
+    return feed_for(level_of(frame), sky)[0]
 
 
 def is_memory(error):

@@ -1,27 +1,46 @@
-"""Reading weights: by name from where they are installed, or from any file of a known network."""
+"""From a model's name, or the path of a file, to its network."""
 
 import hashlib
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
 
+from glview.models.engines import LaCosmic, Onnx, TorchScript
+from glview.models.own import read_own
+from glview.models.recipe import LACOSMIC_RECIPE, Recipe
 from glview.models.registry import INSTALL, MODELS, ModelError, ModelInfo, lookup, weights_path
-from glview.models.unet import check_tensors
+from glview.models.unet import Network, check_tensors
 
 _SUFFIXES = (".pth", ".pt", ".tar", ".safetensors")
 
 
-def read_weights(name):
-    """(row, recipe, tensors, sha256) of a model's name or of a file's path.
+@dataclass(frozen=True)
+class Part:
+    """One network that is ready: network is a `unet.Network` or one of `engines`."""
+
+    info: ModelInfo
+    recipe: Recipe
+    network: Any
+    sha256: str
+
+
+def load_part(name, device):
+    """The Part of a model's name or of a file's path, on a torch.device.
 
     Raises ModelError: an unknown name, weights that are not installed, other than tested, broken,
-    or of a network that glview does not know.
+    or of a network that glview does not know; no room for them.
     """
-    if str(name).lower().endswith(_SUFFIXES):
-        return _from_path(Path(name).expanduser())
-    info = lookup(str(name))
+    if name.lower().endswith(_SUFFIXES):
+        return _from_path(Path(name).expanduser(), device)
+    if name.lower().endswith(".toml"):
+        return _from_own(read_own(name), device)
+    info = lookup(name)
+    if not info.module:
+        return Part(info, LACOSMIC_RECIPE, LaCosmic(), "")
     path = weights_path(info)
     if path is None:
         raise ModelError(f"the weights of {info.name} are not installed; do: {INSTALL}")
@@ -33,9 +52,27 @@ def read_weights(name):
             " path itself to use it all the same"
         )
     recipe = import_module(info.module).RECIPES[info.recipe]
-    tensors = load_tensors(path)
-    check_tensors(recipe.layout, tensors)
-    return info, recipe, tensors, digest
+    return Part(info, recipe, _network(recipe.layout, load_tensors(path), device), digest)
+
+
+def _network(layout, tensors, device):
+    check_tensors(layout, tensors)
+    try:
+        return Network(layout, tensors, device)
+    except (RuntimeError, MemoryError) as error:
+        raise ModelError(f"{device} has no room for the network; use cpu") from error
+
+
+def _from_own(own, device):
+    if own.kind == "lacosmic":
+        network = LaCosmic(own.settings)
+    elif own.kind == "onnx":
+        network = Onnx(own.weights, own.logits)
+    elif own.kind == "torchscript":
+        network = TorchScript(own.weights, device, own.logits)
+    else:
+        network = _network(own.recipe.layout, load_tensors(own.weights), device)
+    return Part(own.info, own.recipe, network, own.info.sha256)
 
 
 def load_tensors(path):
@@ -57,8 +94,24 @@ def _state(loaded, path):
     candidates = [loaded, *loaded.values()] if isinstance(loaded, dict) else []
     for found in candidates:
         if isinstance(found, dict) and any(isinstance(v, torch.Tensor) for v in found.values()):
-            return found
+            return _multiplied(found)
     raise ModelError(f"{path} holds no tensors by name; a model's state dict is needed")
+
+
+def _multiplied(tensors):
+    """The same with each weight-normalised kernel, `weight_g` and `weight_v`, as its `weight`."""
+    plain = {}
+    for name, tensor in tensors.items():
+        size = tensors.get(f"{name[:-2]}_g") if str(name).endswith(".weight_v") else None
+        if size is None:
+            plain[name] = tensor
+            continue
+        try:
+            length = tensor.double().flatten(1).norm(dim=1).reshape(size.shape)
+        except (AttributeError, RuntimeError, IndexError) as error:
+            raise ModelError(f"{name[:-2]}_g and {name} do not fit each other") from error
+        plain[name[:-2]] = tensor.double() * (size.double() / length)
+    return plain
 
 
 def _digest(path):
@@ -69,37 +122,36 @@ def _digest(path):
         raise ModelError(f"cannot read the weights {path}: {error.strerror or error}") from error
 
 
-def _from_path(path):
+def _from_path(path, device):
     """The first known network whose tensors the file holds."""
     digest = _digest(path)
     tensors = load_tensors(path)
-    rows = {(row.module, row.recipe): row for row in MODELS.values()}
+    rows = {(row.module, row.recipe): row for row in reversed(MODELS.values()) if row.module}
     reasons = []
-    for module, recipe_name in rows:
+    for (module, recipe_name), row in reversed(rows.items()):
         recipe = import_module(module).RECIPES[recipe_name]
         if recipe.layout.norm == "group" and any("running_mean" in name for name in tensors):
             continue  # it has every tensor of the group network, and more
         try:
-            check_tensors(recipe.layout, tensors)
+            network = _network(recipe.layout, tensors, device)
         except ModelError as error:
             reasons.append(str(error))
             continue
-        return _own_row(path, rows[module, recipe_name], digest), recipe, tensors, digest
-    raise ModelError(f"{path} is of no network that glview knows ({reasons[0]})")
+        return Part(_own_row(path, row, digest), recipe, network, digest)
+    raise ModelError(f"{path} (sha256 {digest[:12]}) is of no network that glview knows"
+                     f" ({reasons[0]}); describe it in a .toml file")
 
 
 def _own_row(path, like, digest):
-    return ModelInfo(
+    return replace(
+        like,
         name=path.name,
         title=path.name,
-        module=like.module,
-        recipe=like.recipe,
         package="",
         weights=str(path),
         sha256=digest,
-        units=like.units,
-        threshold=like.threshold,
         licence="the file's own",
         citation="",
         sentence=f"your own weights for the network of {like.title}",
+        aliases=(),
     )

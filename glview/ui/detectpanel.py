@@ -11,10 +11,8 @@ def detect_panel(desk):
     if document is None:
         return
     imgui.push_item_width(-1)
-    labels = desk.detector.labels()
-    desk.workspace.model = choice(desk, "##model", desk.workspace.model, labels)
+    _models(desk, document)
     imgui.pop_item_width()
-    tip(desk.detector.hint(document))
     detection = document.detection
     if detection.running:
         if imgui.button("Cancel"):
@@ -42,3 +40,17 @@ def detect_panel(desk):
             imgui.text_disabled(f"at work on {busy.image.name}: {share}")
     for line in reversed(detection.status.splitlines()):  # the newest is never out of sight
         wrapped(line)
+
+
+def _models(desk, document):
+    """The model, and below it what it may work together with."""
+    detector, workspace = desk.detector, desk.workspace
+    first = detector.first()
+    chosen = choice(desk, "##model", first, detector.labels())
+    tip(detector.hint(document))
+    if chosen != first:
+        workspace.model = chosen
+    together = detector.together()
+    if together:
+        workspace.model = choice(desk, "##together", workspace.model, together)
+        tip("One model alone, the mean of two, or only what both of them see")

@@ -1,0 +1,117 @@
+"""Known pixels of a band: the loops behind `core.candidates`.
+
+What is known is (runs, starts, values): (n, 3) int32 runs (y, x0, x1) in raster order, none touching
+another one of its row, (n + 1,) int64 where the pixels of each begin, and (pixels,) values.
+
+Kernels trust their arguments. Nothing here calls into another module: numba's cache does not see a
+change in one.
+"""
+
+import numpy as np
+from numba import njit
+
+WORD, SHIFT = 64, 6
+
+
+@njit(cache=True, nogil=True)
+def pixels_of(runs, height):
+    """(pointers, columns): row y of the runs has the pixels columns[pointers[y]:pointers[y + 1]]."""
+    pointers = np.zeros(height + 1, np.int64)
+    for run in range(runs.shape[0]):
+        pointers[runs[run, 0] + 1] += runs[run, 2] - runs[run, 1]
+    for y in range(height):
+        pointers[y + 1] += pointers[y]
+    columns, count = np.empty(pointers[height], np.int32), 0
+    for run in range(runs.shape[0]):
+        for x in range(runs[run, 1], runs[run, 2]):
+            columns[count] = x
+            count += 1
+    return pointers, columns
+
+
+@njit(cache=True, nogil=True)
+def mark(pixels, values, limit, down, bits):
+    """Set the bits of the pixels above the limit; row y of them is row y + down of bits.
+
+    By the pixel and without a branch: runs are short, and a processor cannot guess where they end.
+    """
+    pointers, columns = pixels
+    for y in range(max(0, -down), min(pointers.size - 1, bits.shape[0] - down)):
+        row = bits[y + down]
+        for k in range(pointers[y], pointers[y + 1]):
+            above = np.uint64(np.float32(values[k]) > limit)
+            row[columns[k] >> SHIFT] |= above << np.uint64(columns[k] & (WORD - 1))
+
+
+@njit(cache=True, nogil=True)
+def find_known(runs, known, starts, places):
+    """Write into places, (n,) int64, where the values of each run begin; -1 if some are not known.
+
+    Returns how many runs have -1.
+    """
+    at, lacking = 0, 0
+    for run in range(runs.shape[0]):
+        y, x0, x1 = runs[run, 0], runs[run, 1], runs[run, 2]
+        while at < known.shape[0] and (
+                known[at, 0] < y or (known[at, 0] == y and known[at, 2] <= x0)):
+            at += 1
+        if at < known.shape[0] and known[at, 0] == y and known[at, 1] <= x0 and x1 <= known[at, 2]:
+            places[run] = starts[at] + x0 - known[at, 1]
+        else:
+            places[run] = -1
+            lacking += 1
+    return lacking
+
+
+@njit(cache=True, nogil=True)
+def unknown(runs, known):
+    """The runs without what is known of them, (k, 3) int32 runs in raster order."""
+    out = np.empty((runs.shape[0] + known.shape[0], 3), np.int32)
+    at = count = 0
+    for run in range(runs.shape[0]):
+        y, x, x1 = runs[run, 0], runs[run, 1], runs[run, 2]
+        while at < known.shape[0] and (
+                known[at, 0] < y or (known[at, 0] == y and known[at, 2] <= x)):
+            at += 1
+        other = at
+        while x < x1:
+            here = other < known.shape[0] and known[other, 0] == y and known[other, 1] < x1
+            end = known[other, 1] if here else x1
+            if x < end:
+                out[count, 0], out[count, 1], out[count, 2] = y, x, end
+                count += 1
+            x = known[other, 2] if here else x1
+            other += 1
+    return out[:count].copy()
+
+
+@njit(cache=True, nogil=True)
+def merged_runs(a, b):
+    """Two lists of runs without a common pixel as one; runs that touch in a row become one."""
+    out = np.empty((a.shape[0] + b.shape[0], 3), np.int32)
+    i = j = count = 0
+    while i < a.shape[0] or j < b.shape[0]:
+        first = j == b.shape[0] or (i < a.shape[0] and (
+            a[i, 0] < b[j, 0] or (a[i, 0] == b[j, 0] and a[i, 1] < b[j, 1])))
+        run = a[i] if first else b[j]
+        i, j = i + first, j + (not first)
+        if count and out[count - 1, 0] == run[0] and out[count - 1, 2] == run[1]:
+            out[count - 1, 2] = run[2]
+        else:
+            out[count] = run
+            count += 1
+    return out[:count].copy()
+
+
+@njit(cache=True, nogil=True)
+def put_values(into, starts, runs, values, out):
+    """Copy the values of runs to their places in the longer list `into`, of which they are part."""
+    at = place = 0
+    for run in range(runs.shape[0]):
+        y, x0, x1 = runs[run, 0], runs[run, 1], runs[run, 2]
+        while into[at, 0] < y or into[at, 2] <= x0:
+            at += 1
+        first = starts[at] + x0 - into[at, 1]
+        for k in range(x1 - x0):
+            out[first + k] = values[place + k]
+        place += x1 - x0
