@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from glview.core.coverage import Coverage
 from glview.core.mask import MaskSettings
 from glview.core.plane import DENSE_PIXELS, FLOOR, Plane
 from glview.models import registry
@@ -80,22 +81,13 @@ class Detector:
 
     def together(self):
         """Name -> words of the chosen model alone and with each other one; {} if that is open."""
-        first = self.first()
-        if self._together[0] != first:
-            names = {} if first == "auto" else {first: "alone"}
-            for name, info in registry.MODELS.items():
-                if names and name != first and registry.installed(name):
-                    names[f"{first}+{name}"] = f"mean with {info.title}"
-                    names[f"{first}+{name}:vote"] = f"both it and {info.title}"
-            self._together = first, names
+        if self._together[0] != self.first():
+            self._together = self.first(), registry.partners(self.first())
         return self._together[1]
 
     def first(self):
         """The model that is chosen, or the first of several."""
-        try:
-            return registry.split(self.workspace.model)[0][0]
-        except registry.ModelError:
-            return self.workspace.model
+        return registry.first(self.workspace.model)
 
     def hint(self, document):
         """A sentence on the chosen model."""
@@ -232,6 +224,9 @@ class Detector:
             detection.provenance["floor"] = floor
             self._say(f"Confidence below {floor:.3f} is kept as 0 in a frame of this size.")
         detection.stamps.touch((0, 0, *document.image.shape))
+        detection.coverage = Coverage(document.image.shape)
+        for box in run.boxes:
+            detection.coverage.add(box)
         suggested = event.get("threshold")
         if suggested is not None and document.mask.threshold == MaskSettings().threshold:
             document.settle(document.mask, replace(document.mask, threshold=float(suggested)))
@@ -248,6 +243,7 @@ class Detector:
         else:
             detection.confidence.put(y0, x0, event["values"])
         self._run.boxes.append(tuple(box))
+        detection.coverage.add(box)
         detection.stamps.touch(box)
 
     def _on_done(self, _, event):

@@ -5,6 +5,7 @@ import time
 from glview import opening, saving
 from glview.core import plane
 from glview.files import ReadError
+from glview.files.cache import CacheError
 from glview.watching import sentence
 
 PATIENCE = 1.5  # seconds that the reading of a large file goes before the rest
@@ -72,6 +73,8 @@ class Finisher:
         if document is self._reading:
             self._leave()
         self._later = [one for one in self._later if one[1] is not document]
+        if self._held is not None:
+            self._held = [one for one in self._held if one is not document]
         for kind in ("saved", "sky"):
             self._jobs.cancel(f"{kind} {id(document.key)}")
 
@@ -86,9 +89,8 @@ class Finisher:
 
     def read_failed(self, error):
         """A file could not be read any further; what is known of it stays."""
-        changed = getattr(error, "fatal", False) and self.workspace.entries
-        self.workspace.notify(sentence(self.workspace.entry.name) if changed
-                              else f"Reading failed: {error}")
+        changed = getattr(error, "fatal", False)
+        self.workspace.notify(sentence(error.name) if changed else f"Reading failed: {error}")
 
     def _read(self, document):
         self._reading = document
@@ -108,7 +110,9 @@ class Finisher:
         self._reading = None
 
     def _reading_failed(self, error):
-        if isinstance(error, ReadError):
+        if isinstance(error, CacheError):
+            self.workspace.notify(str(error))
+        elif isinstance(error, ReadError):
             self.read_failed(error)
         else:
             raise error

@@ -48,6 +48,7 @@ class Library:
         self.workspace, self._jobs, self._settings = workspace, jobs, settings
         self._finisher, self._forget_tiles, self._wake = finisher, forget, wake
         self._waiting = {}
+        self._looks = {}  # id of an entry -> Stretch of its document that was closed
 
     # opening
 
@@ -58,7 +59,7 @@ class Library:
         self.workspace.cursor = None
         entry = self.workspace.entry
         if entry.document is None and not entry.loading:
-            entry.error = ""
+            entry.error, entry.stamp = "", None
             self._await(entry, opening.Coming())
             coming = entry.coming
             self._jobs.start(f"open {number}",
@@ -76,7 +77,7 @@ class Library:
         if opened is None or (entry.partial and entry.partial.images is opened.images):
             return
         known, entry.partial = entry.partial, opening.document_of(opened, 0, whole=False)
-        entry.partial.stretch = known.stretch if known is not None else self._settings.stretch
+        entry.partial.stretch = self._look(entry, known)
         if known is not None:
             self._close(known)
 
@@ -107,10 +108,8 @@ class Library:
                 f"{entry.name} was not read again, for its mask is not saved: save it beside the "
                 "file (Ctrl+Shift+S) or take back what you did.")
         elif entry.path is not None and not entry.loading:
-            for document in entry.documents.values():
-                self._close(document)
-            entry.documents.clear()
-            entry.stamp = None
+            for key in tuple(entry.documents):
+                self._drop(entry, key)
             self.show(self.workspace.current)
 
     def receive(self, entry, look):
@@ -138,8 +137,7 @@ class Library:
     def opened(self, entry, opened):
         """A file was looked into: make its document and start what takes longer."""
         document = opening.document_of(opened, self.workspace.budget.pyramid)
-        known = entry.document
-        document.stretch = known.stretch if known is not None else self._settings.stretch
+        document.stretch = self._look(entry, entry.document)
         self._arrived(entry)
         image = opened.image
         entry.documents[image.hdu, image.plane] = document
@@ -162,7 +160,16 @@ class Library:
             if document is not shown and entry.path is not None and not (
                     document.changed or document.detection.running):
                 total -= document.nbytes
-                self._close(entry.documents.pop(key))
+                self._drop(entry, key)
+
+    def _look(self, entry, known):  # known: the document shown before, or None
+        return known.stretch if known else self._looks.get(id(entry), self._settings.stretch)
+
+    def _drop(self, entry, key):
+        document = entry.documents.pop(key)
+        if key == entry.shown:
+            self._looks[id(entry)] = document.stretch
+        self._close(document)
 
     def _close(self, document):
         self._finisher.forget(document)
@@ -173,7 +180,7 @@ class Library:
         left = [key for key, document in entry.documents.items() if key != entry.shown
                 and not document.changed and not document.detection.running]
         for key in left[: max(0, len(entry.documents) - KEPT)]:
-            self._close(entry.documents.pop(key))
+            self._drop(entry, key)
 
     def show_image(self, image, plane):
         """Show another picture of the current file: an extension, or a plane of a cube."""
@@ -184,8 +191,7 @@ class Library:
             entry.loading = False
             self._turn_to(entry, key)
             return
-        images, wanted = entry.document.images, replace(image, plane=plane)
-        entry.loading = True
+        images, wanted, entry.loading = entry.document.images, replace(image, plane=plane), True
         self._jobs.start(job, lambda cancelled: opening.look_at(images, wanted),
                          lambda opened: self.opened(entry, opened),
                          lambda error: self._failed(entry, error))
@@ -227,8 +233,7 @@ class Library:
         self._one_by_one("all", lambda: self._save_changed(then))
 
     def _save_changed(self, then):
-        left = self._changed()
-        if left:
+        if left := self._changed():
             self._save(left[0], lambda: self.save_all(then))
         else:
             then()
@@ -266,7 +271,8 @@ class Library:
             return saving.write(document.image, detection, settings, edits, entry.stamp, beside)
 
         def done(result):
-            self._stamped(entry.path, result.stamp)
+            if result.method == "extension":  # else it is as it was, and perhaps changed before
+                self._stamped(entry.path, result.stamp)
             document.history.mark_saved(step)
             document.saved = stamp
             why = f": {result.why}" if result.why else ""

@@ -32,10 +32,14 @@ class Watcher:
         return entry if opened and not entry.loading and not self._jobs.has("save") else None
 
     def _seen(self, entry, stamp):
-        if entry is not self._entry or stamp == entry.stamp or self._told.get(id(entry), entry) == stamp:
+        seen = stamp, entry.stamp
+        if entry is not self._entry or seen == self._told.get(id(entry)):
             return
-        self._told[id(entry)] = stamp
-        self.workspace.notify(sentence(entry.name, stamp is None))
+        self._told[id(entry)] = seen
+        words = [sentence(entry.name), sentence(entry.name, removed=True)]
+        self.workspace.notices[:] = [one for one in self.workspace.notices if one not in words]
+        if stamp != entry.stamp:
+            self.workspace.notify(words[stamp is None])
 
 
 def sentence(name, removed=False):

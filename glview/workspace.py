@@ -13,6 +13,7 @@ import numpy as np
 from glview import budget
 from glview.budget import Budget
 from glview.core import history
+from glview.core.coverage import Coverage
 from glview.core.edits import Edits
 from glview.core.image import Image
 from glview.core.limits import Sample, background_noise, limits
@@ -55,15 +56,16 @@ class Part:
 @dataclass
 class Detection:
     """What a model found.  confidence: (H, W) float32 in [0, 1], an array or, of a large frame, a
-    Plane, or None; stamps: which tiles of it
-    changed when; covered: share of the frame computed; running: a model is at work;
-    provenance: model, weights_sha256, tiling, ... of the confidence; part: where a detection that
-    ended early can go on, or None."""
+    Plane, or None; stamps: which tiles of it changed when; covered: share of the frame computed;
+    running: a model is at work; coverage: the map of where it was; provenance: model,
+    weights_sha256, tiling, ... of the confidence; part: where a detection that ended early can go
+    on, or None."""
 
     stamps: Stamps
     confidence: np.ndarray | Plane | None = None
     covered: float = 0.0
     running: bool = False
+    coverage: Coverage | None = None
     status: str = ""
     provenance: dict[str, Any] = field(default_factory=dict)
     part: Part | None = None

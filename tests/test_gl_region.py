@@ -18,7 +18,8 @@ from glview.core.pyramid import tile
 from glview.core.tiles import level_shape
 from glview.core.view import Window
 from glview.gl import textures
-from glview.gl.tilestore import TileStore
+from glview.gl.tilestore import PREVIEWS, Tiles, TileStore
+from glview.library import entry_of_array
 
 SPECIAL = [0.0, -0.0, np.nan, np.inf, -np.inf, 1e-45, -1e-39, 3.4028235e38, 16777217.0, 1 / 3]
 
@@ -250,6 +251,19 @@ def test_the_store_lets_the_least_recently_used_go(gl):
     assert store.slot(("c",)) is None
     store.put(("c",), tile, 3)
     assert store.stamp(("c",)) == 3
+
+
+def test_previews_of_many_files_do_not_fill_the_graphics_memory(gl):
+    store, documents = Tiles(gl, 16), [entry_of_array(np.full((9, 7), k, np.float32)).document
+                                       for k in range(PREVIEWS + 2)]
+    for document in (*documents, documents[3]):
+        store.preview(document)
+    assert store.nbytes == PREVIEWS * 9 * 7 * 4
+    for document in documents[::-1]:
+        found = np.frombuffer(store.preview(document).read(), np.float32)
+        assert (found == document.preview[0].ravel()).all()
+        store.forget(document)
+    assert store.nbytes == 0
 
 
 def test_a_buffer_in_use_can_change_its_size_and_go(gl):

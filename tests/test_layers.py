@@ -53,13 +53,16 @@ LAZY = {  # imported inside functions only, so that the window is up before them
 LIGHT = ("glview.models.registry",)  # a table: needs no network
 PACKAGES = {  # a package from outside -> the layers that may import it
     "astropy": {"files"},
+    "astroscrappy": {"models"},
     "distributed": {"batch"},
     "glfw": {"gl"},
     "imgui_bundle": {"gl", "ui"},
     "isal": {"files"},
+    "llvmlite": {"core"},
     "matplotlib": {"score"},
     "moderngl": {"gl"},
     "numba": {"core"},
+    "onnxruntime": {"models"},
     "numpy": set(LAYERS),
     "PIL": {"files", "screenshot"},
     "platformdirs": {"settings"},

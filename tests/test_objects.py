@@ -107,11 +107,13 @@ def planes(bits, seed=2):
     return np.where(bits, 1 - low, low).astype(np.float32), image
 
 
-@pytest.mark.parametrize("stripe", [blocks.STRIPE_PIXELS, 1])
+@pytest.mark.parametrize(("stripe", "runs"), [(blocks.STRIPE_PIXELS, blocks.MOST_RUNS), (1, 99),
+                                              (blocks.STRIPE_PIXELS, 1)])
 @pytest.mark.parametrize("connectivity", [8, 4])
 @pytest.mark.parametrize("name", MASKS)
-def test_objects_equal_scipys(name, connectivity, stripe, monkeypatch):
+def test_objects_equal_scipys(name, connectivity, stripe, runs, monkeypatch):
     monkeypatch.setattr(blocks, "STRIPE_PIXELS", stripe)
+    monkeypatch.setattr(blocks, "MOST_RUNS", runs)
     confidence, image = planes(MASKS[name])
     before = confidence.copy(), image.copy()
     found = find_objects(confidence, MaskSettings(), None, image, connectivity)
@@ -290,20 +292,75 @@ def test_bad_input_says_what_to_give():
     assert len(find_objects(plane[:, :0], MaskSettings())) == 0
 
 
+@settings(max_examples=60, deadline=None)
+@given(height=st.integers(1, 70), width=st.integers(1, 200), seed=st.integers(0, 999),
+       density=st.sampled_from([0.01, 0.3, 0.6]), connectivity=st.sampled_from([4, 8]),
+       stripe=st.integers(1, 5000), runs=st.integers(1, 500), radius=st.integers(0, 2))
+def test_the_tiling_makes_no_difference_at_all(height, width, seed, density, connectivity, stripe,
+                                               runs, radius):
+    confidence, image = planes(np.random.default_rng(seed).random((height, width)) < density, seed)
+    image = image.astype(np.float32)
+    look, edits = MaskSettings(0.5, radius, "disk"), edited((height, width), seed)
+    whole = find_objects(confidence, look, edits, image, connectivity)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "STRIPE_PIXELS", stripe)
+        patch.setattr(blocks, "MOST_RUNS", runs)
+        tiled = find_objects(confidence, look, edits, image, connectivity)
+    assert tiled.tobytes() == whole.tobytes()
+
+
+@pytest.mark.parametrize("vectors", [True, False])
+@pytest.mark.parametrize("width", [1, 63, 64, 200])
+@pytest.mark.parametrize("form", ["<f4", ">f4", "<f8", "f2", "columns", "reversed"])
+def test_every_layout_of_a_map_gives_the_same(form, width, vectors, monkeypatch):
+    monkeypatch.setattr(blocks, "vectors", lambda: vectors)
+    confidence, image = planes(np.random.default_rng(3).random((40, width)) < 0.3)
+    confidence[::5, ::3] = np.nan
+    confidence = confidence.astype(np.float16).astype(np.float32)  # exact in every form
+    wanted = find_objects(confidence, MaskSettings(0.5, 1), None, image)
+    if form == "columns":
+        given_map = np.asfortranarray(confidence)
+    elif form == "reversed":
+        given_map = confidence[::-1].copy()[::-1]
+    else:
+        given_map = confidence.astype(form)
+    given_map.flags.writeable = False
+    assert find_objects(given_map, MaskSettings(0.5, 1), None, image).tobytes() == wanted.tobytes()
+
+
+def test_progress_tells_all_rows(monkeypatch):
+    monkeypatch.setattr(blocks, "STRIPE_PIXELS", 1000)
+    told = []
+    find_objects(np.ones((95, 100)), MaskSettings(), progress=lambda *rows: told.append(rows))
+    assert len(told) == 10 and max(told) == (95, 95)
+
+
 def test_a_second_process_takes_the_kernels_from_the_cache():
     code = """
 import sys
 import numpy as np
-from glview.core import maskkernels, objects, poolkernels, runs
+from glview.core import candidatekernels, maskkernels, packkernels, poolkernels, runs
+from glview.core import objects, tablekernels
+from glview.core.candidates import Candidates
+from glview.core.catalogue import Catalogue
 from glview.core.mask import MaskSettings, final_mask, pooled
-plane = np.eye(20, dtype=np.float32)
-objects.find_objects(plane, MaskSettings(0.5, 1), None, plane)
+plane = np.eye(20, 70, dtype=np.float32)
+edits = np.zeros(plane.shape, np.uint8)
+edits[2:4, 9] = 1
+for one in (plane, plane.astype(">f4")):
+    found = objects.find_objects(one, MaskSettings(0.5, 1), edits, one)
 final_mask(plane, MaskSettings(0.5, 1))
-pooled(plane, MaskSettings(0.5, 1), None, (0, 0, 20, 20), 4)
-kernels = [maskkernels.mask_runs, maskkernels.mask_codes, poolkernels.pool]
-kernels += [runs.label_runs, runs.shape_table, runs.pixel_places, runs.add_plane, runs.fold]
-used = [k for k in kernels if k.stats.cache_hits or k.stats.cache_misses]
-assert len(used) == len(kernels)
+pooled(plane, MaskSettings(0.5, 1), None, (0, 0, 20, 70), 4)
+Candidates(plane, plane).objects(MaskSettings(0.5, 1), edits)
+Catalogue(found, plane.shape).within((0, 0, 9, 9))
+kernels = [maskkernels.mask_runs, maskkernels.mask_codes, maskkernels.dilate, maskkernels.edit]
+kernels += [packkernels.pack, poolkernels.pool, runs.label_runs, runs.shape_table, runs.add_rows]
+kernels += [runs.add_values, runs.pixel_starts, tablekernels.join, tablekernels.fold]
+kernels += [tablekernels.order, tablekernels.write, tablekernels.fill_cells]
+kernels += [candidatekernels.pixels_of, candidatekernels.mark, candidatekernels.find_known]
+kernels += [candidatekernels.unknown, candidatekernels.merged_runs, candidatekernels.put_values]
+unused = [k for k in kernels if not (k.stats.cache_hits or k.stats.cache_misses)]
+assert not unused, unused
 print(sum(sum(k.stats.cache_misses.values()) for k in kernels))
 """
     misses = []

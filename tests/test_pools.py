@@ -104,6 +104,19 @@ def test_other_stamps_are_another_picture():
         check(pools, Plane.from_array(sparse(seed=seed)), settings, edits, stamps, (3, 4))
 
 
+@pytest.mark.parametrize("swapped", ["confidence", "edits"])
+def test_data_that_were_replaced_while_a_worker_waited_its_turn_are_not_taken_for_the_new(swapped):
+    """It was asked with the old ones, but begins when the stamps are those of the new ones."""
+    stamps, old, new = Stamps(FRAME), edited(seed=2), edited(seed=5)
+    values = Plane.from_array(sparse(seed=3))
+    before = values if swapped == "edits" else Plane.from_array(sparse(seed=4))
+    settings, pools = MaskSettings(0.5, 2), Pools(FRAME)
+    hand = old.plane if swapped == "edits" else new.plane
+    stamps.touch((0, 0, *FRAME))
+    pools.tile(before, settings, hand, (stamps, new.stamps), 3, 0, 0)
+    check(pools, values, settings, new, stamps, (3, 4, 10))
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5000), (5000, 1), (513, 512)])
 def test_odd_frames(shape):
     values = np.zeros(shape, np.float32)

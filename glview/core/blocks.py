@@ -20,6 +20,8 @@ STRIPE_PIXELS = 1 << 22
 """Pixels a thread takes at a time: enough to hide the call, few enough to share out and cancel,
 and their bits fit the cache of a core."""
 
+SMALL_STRIPE, STRIPES = 1 << 20, 16  # a small frame is shared out too
+
 MOST_RUNS = 1 << 18
 """Runs that are held at a time: a crowded stripe is cut into parts."""
 
@@ -42,14 +44,14 @@ class Arena:
 
 
 class Arenas:
-    """Arenas for as many threads as ask; `with arenas.one() as arena` takes one and gives it back."""
+    """Arenas for as many threads as ask: `with arenas.one() as arena`."""
 
     def __init__(self):
         self._free = []
 
     @contextlib.contextmanager
     def one(self):
-        """An Arena that no other thread has."""
+        """An Arena that no other thread has until the block ends."""
         try:
             arena = self._free.pop()
         except IndexError:
@@ -115,9 +117,9 @@ def mask_rows(block, settings, arena, height):
     """(h, words) uint64: the bits of the final mask of a Block, dilated and edited."""
     from glview.core import maskkernels
 
-    bits, lead, (pointers, columns, codes), width = block
+    pointers, columns, codes = block.edits
     if settings.dilation == 0 and not len(codes):
-        return bits[lead : lead + height]
+        return block.bits[block.lead : block.lead + height]
     rows = dilated_rows(block, settings, arena, height)
     maskkernels.edit(rows, pointers, columns, codes)
     return rows
@@ -222,14 +224,15 @@ def grain(*planes):
 
 
 def stripes(rows, width, reach, together=1):
-    """The row range (y0, y1) as ranges of about STRIPE_PIXELS pixels, in order.
+    """The row range (y0, y1) as ranges of STRIPE_PIXELS pixels, fewer of a small frame, in order.
 
     A stripe packs its margin of `reach` rows again, so it is never thinner than many of them. It
     ends at a multiple of `together` rows, unless the range does.
     """
-    height = max(1, 16 * reach, STRIPE_PIXELS // max(1, width))
-    height = -(-height // together) * together
     first, last = rows
+    pixels = min(STRIPE_PIXELS, max(SMALL_STRIPE, (last - first) * width // STRIPES))
+    height = max(1, 16 * reach, pixels // max(1, width))
+    height = -(-height // together) * together
     cuts = [first, *range(first - first % together + height, last, height), last]
     return [pair for pair in itertools.pairwise(cuts) if pair[0] < pair[1]]
 

@@ -1,7 +1,8 @@
 """Known pixels of a band: the loops behind `core.candidates`.
 
-What is known is (runs, starts, values): (n, 3) int32 runs (y, x0, x1) in raster order, none touching
-another one of its row, (n + 1,) int64 where the pixels of each begin, and (pixels,) values.
+What is known is (runs, starts, values): (n, 3) int32 runs (y, x0, x1) in raster order, none
+touching another one of its row, (n + 1,) int64 where the pixels of each begin, and (pixels,)
+values.
 
 Kernels trust their arguments. Nothing here calls into another module: numba's cache does not see a
 change in one.
@@ -15,7 +16,7 @@ WORD, SHIFT = 64, 6
 
 @njit(cache=True, nogil=True)
 def pixels_of(runs, height):
-    """(pointers, columns): row y of the runs has the pixels columns[pointers[y]:pointers[y + 1]]."""
+    """(pointers, columns): row y has the pixels columns[pointers[y]:pointers[y + 1]]."""
     pointers = np.zeros(height + 1, np.int64)
     for run in range(runs.shape[0]):
         pointers[runs[run, 0] + 1] += runs[run, 2] - runs[run, 1]

@@ -30,6 +30,9 @@ BAND_PIXELS = 1 << 24
 MOST_SHARE = 0.02
 """Share of the pixels that may be above the floor that is chosen."""
 
+SETTLE = 8
+"""Pixels that are no candidates join them in the band's lists once they are 1 in SETTLE of them."""
+
 SAMPLE_BANDS, SAMPLE_PIXELS = 32, 1 << 20
 """How many bands of rows, and pixels in all, the floor is chosen by."""
 
@@ -56,18 +59,19 @@ class Candidates:
         cuts = [*range(0, self.shape[0], height), self.shape[0]] if self.shape[1] else []
         self._rows = list(itertools.pairwise(cuts))
         self._known = [None] * len(self._rows)
+        self._loose = [None] * len(self._rows)
         self._parts, self._look = [None] * len(self._rows), None
         self._build(range(len(self._rows)), cancel)
 
     @property
     def count(self):
         """Pixels whose values are held."""
-        return sum(len(known.values[0]) for known in self._known)
+        return sum(len(known.values[0]) for known in (*self._known, *self._loose))
 
     @property
     def nbytes(self):
         """Memory held for these pixels."""
-        return sum(array.nbytes for known in self._known
+        return sum(array.nbytes for known in (*self._known, *self._loose)
                    for array in (known.runs, known.starts, *known.pixels, *known.values))
 
     def objects(self, settings, edits=None, box_changed=None, connectivity=8, cancel=None):
@@ -110,7 +114,7 @@ class Candidates:
     def update(self, box, confidence=None):
         """The confidence has changed inside a box; `confidence`: what holds it now, if another."""
         if confidence is not None:
-            self.confidence, _, shape = checked(confidence, None)
+            self.confidence, _, _ = checked(confidence, None)
             _, self._sources = checked_look(self.confidence, self.shape, self._image, 8)
         touched = [k for k, (y0, y1) in enumerate(self._rows) if y0 < box[2] and box[0] < y1]
         self._build(touched, None)
@@ -138,6 +142,7 @@ class Candidates:
             self._known[k] = Known(np.concatenate([runs for runs, _ in mine]),
                                    [np.concatenate(each) for each in values],
                                    self._rows[k][1] - self._rows[k][0])
+            self._loose[k] = self._known[k].nothing()
 
     def _read(self, band, rows, arena):
         """(runs, values): what is above the floor in some rows of a band, y from the band's top."""
@@ -171,6 +176,8 @@ class Candidates:
 
     def _made(self, k, settings, edits, reach, arena):
         """The Parts of band k."""
+        from glview.core import runs as kernels
+
         y0, y1 = self._rows[k]
         top, bottom = clipped(y0, y1, settings.dilation, self.shape[0])
         near = [(self._known[other], rows[0] - top) for other, rows in enumerate(self._rows)
@@ -186,19 +193,32 @@ class Candidates:
         rows = mask_rows(block, settings, arena, y1 - y0)
 
         def measure(table, runs, labels):
-            places = self._places(k, runs)
-            self._known[k].measure(self._sources, places, (table, runs, labels))
+            places, values = self._places(k, runs)
+            for (column, _), one in zip(self._sources, values, strict=True):
+                kernels.add_values(table, column, (one, places), runs, labels)
 
         return parts_of(rows, self.shape[1], y0, reach, measure, arena, keep=True)
 
     def _places(self, k, runs):
-        """Where the values of runs of band k are held; those that are not are read first."""
-        places, lacking = self._known[k].places(runs)
-        if lacking:
-            lack = self._known[k].unknown(runs[places < 0])
-            self._known[k] = self._known[k].with_runs(lack, self._values(lack, self._rows[k]))
-            places, _ = self._known[k].places(runs)
-        return places
+        """Where the values of runs of band k begin, and the values of all sources.
+
+        Runs with pixels that are not candidates are looked up among the loose ones; values that
+        are not there either are read. So a stroke does not move all candidates of its band.
+        """
+        known = self._known[k]
+        places, lacking = known.places(runs)
+        if not lacking:
+            return places, known.values
+        rest = runs[places < 0]
+        lack = self._loose[k].unknown(rest)
+        if len(lack):
+            self._loose[k] = self._loose[k].with_runs(lack, self._values(lack, self._rows[k]))
+        loose = self._loose[k]
+        places[places < 0] = len(known.values[0]) + loose.places(rest)[0]
+        if SETTLE * len(loose.values[0]) > len(known.values[0]):
+            self._known[k], self._loose[k] = known.joined(loose), loose.nothing()
+        return places, [np.concatenate(both) for both in
+                        zip(known.values, loose.values, strict=True)]
 
 
 class Known:
@@ -235,13 +255,18 @@ class Known:
 
         return candidatekernels.unknown(runs, self.runs)
 
-    def measure(self, sources, places, found):
-        """Fill the columns of the sources of found: (table, runs, labels)."""
-        from glview.core import runs as kernels
+    def nothing(self):
+        """A Known of the same band and types without a pixel."""
+        return Known(self.runs[:0], [one[:0] for one in self.values], self.height)
 
-        table, runs, labels = found
-        for (column, _), values in zip(sources, self.values, strict=True):
-            kernels.add_values(table, column, (values, places), runs, labels)
+    def joined(self, other):
+        """A Known with the pixels of both."""
+        more = self.unknown(other.runs)
+        places, _ = other.places(more)
+        lengths = more[:, 2] - more[:, 1]
+        pixels = np.repeat(places - np.cumsum(lengths) + lengths, lengths)
+        pixels += np.arange(len(pixels))
+        return self.with_runs(more, [one[pixels] for one in other.values])
 
     def with_runs(self, runs, values):
         """A Known with more runs, none of which it has, and their values."""

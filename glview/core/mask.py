@@ -224,7 +224,7 @@ def checked(confidence, edits):
     if confidence is None and edits is None:
         raise ValueError("there is no mask without a confidence map and without edits: give one")
     if confidence is not None:
-        confidence = confidence if isinstance(confidence, Plane) else np.asarray(confidence)
+        confidence = confidence if is_store(confidence) else np.asarray(confidence)
         if confidence.ndim != 2 or confidence.dtype.kind not in "biuf":
             what = f"{confidence.ndim}-D {confidence.dtype}"
             raise ValueError(f"the confidence is {what}: give a (height, width) array of numbers")
@@ -239,6 +239,12 @@ def checked(confidence, edits):
                 "both must have the frame's (height, width)"
             )
     return confidence, edits, (edits if confidence is None else confidence).shape
+
+
+def is_store(plane):
+    """Whether a plane is sliced where it is needed: a Plane, or tiles of another kind; no array."""
+    return not isinstance(plane, np.ndarray) and all(
+        hasattr(plane, name) for name in ("shape", "dtype", "ndim", "__getitem__"))
 
 
 def checked_box(box, shape):

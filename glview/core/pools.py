@@ -37,7 +37,7 @@ class Pools:
             self.base += 1
         self._lock = threading.Lock()
         self._levels, self._stamps, self._looks = {}, (None, None), {}
-        self._made = self._held = None
+        self._made = self._held = self._data = None
 
     def tile(self, confidence, settings, edits, stamps, level, ty, tx):
         """The cells of one tile of a level: (h, w) float32.
@@ -85,7 +85,7 @@ class Pools:
 
     def _refresh(self, source, stamps, blocks):
         """Make those of the blocks again that are not up to date."""
-        self._prepare(stamps)
+        self._prepare(source, stamps)
         wanted = self._wanted(source, stamps, blocks)  # before the data: a race makes them again
         y0, x0, y1, x1 = blocks
         made = self._made[y0:y1, x0:x1]
@@ -98,9 +98,13 @@ class Pools:
         over_stripes(make, range(0, len(stale), AT_ONCE))
         made[...] = wanted
 
-    def _prepare(self, stamps):
-        """Forget everything if the stamps are others than before."""
+    def _prepare(self, source, stamps):
+        """Forget everything if the stamps are others than before, or the data: what a thread still
+        holds of data that were replaced would bear the new ones' stamps."""
+        data, self._data = self._data, (source[0], source[2])
         if self._stamps[0] is stamps[0] and self._stamps[1] is stamps[1]:
+            if data[0] is not source[0] or data[1] is not source[2]:
+                self._made[...] = -1
             return
         self._stamps = tuple(stamps)
         grid = [-(-side // SIZE) for side in self.shape]

@@ -46,7 +46,7 @@ def join(starts, heads, tails, seams, reach):
     """(n,) int64: for each component the first of those that it is one object with.
 
     starts: (parts + 1,) first component of each part. heads, tails: (k, 3) int32 (component of its
-    part, x0, x1) of the parts' first and last rows. seams: (parts + 1, 2) where those of each begin.
+    part, x0, x1) of the parts' first and last rows. seams: (parts + 1, 2) where each part's begin.
     """
     parent = np.arange(starts[-1])
     for part in range(1, starts.size - 1):
@@ -155,3 +155,26 @@ def write(table, chosen, whole, real):
         if row[CONFIDENCE]:
             total = row[CONFIDENCE + 1] + row[CONFIDENCE + 2]
             real[i, 7], real[i, 8] = total / row[CONFIDENCE], row[CONFIDENCE + 3]
+
+
+@njit(cache=True, nogil=True)
+def fill_cells(boxes, cell, grid):
+    """(pointers, members): cell c of a (rows, columns) grid, counted row by row, is touched by the
+    boxes members[pointers[c]:pointers[c + 1]], which rise.
+
+    boxes: (n, 4) int32 (y0, x0, y1, x1). cell: side in pixels.
+    """
+    pointers = np.zeros(grid[0] * grid[1] + 1, np.int64)
+    for box in boxes:
+        for row in range(box[0] // cell, (box[2] - 1) // cell + 1):
+            for column in range(box[1] // cell, (box[3] - 1) // cell + 1):
+                pointers[row * grid[1] + column + 1] += 1
+    for k in range(pointers.size - 1):
+        pointers[k + 1] += pointers[k]
+    members, cursor = np.empty(pointers[-1], np.int64), pointers[:-1].copy()
+    for i in range(boxes.shape[0]):
+        for row in range(boxes[i, 0] // cell, (boxes[i, 2] - 1) // cell + 1):
+            for column in range(boxes[i, 1] // cell, (boxes[i, 3] - 1) // cell + 1):
+                members[cursor[row * grid[1] + column]] = i
+                cursor[row * grid[1] + column] += 1
+    return pointers, members

@@ -19,9 +19,16 @@ PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\0": "xz"}
 
 
 class FileChangedError(ReadError):
-    """Another program changed the file while it was open here: nothing of it can be trusted."""
+    """Another program changed the file while it was open here: nothing of it can be trusted.
+
+    name: of the file, as the user sees it.
+    """
 
     fatal = True
+
+    def __init__(self, name, what):
+        super().__init__(f"{name} {what}; open it again")
+        self.name = name
 
 
 class Source:
@@ -58,13 +65,13 @@ class Source:
             except OSError as error:
                 raise ReadError(f"{self.name} cannot be read: {error.strerror}") from error
             if not count:
-                raise FileChangedError(f"{self.name} became shorter while open; open it again")
+                raise FileChangedError(self.name, "became shorter while open")
             done += count
 
     def check(self):
         """Raise FileChangedError if the file's size or time is no longer that of the opening."""
         if stamp_of(os.fstat(self.fd)) != self.stamp:
-            raise FileChangedError(f"{self.name} changed on disk since then; open it again")
+            raise FileChangedError(self.name, "changed on disk since then")
 
     def advise(self, kind):
         """Tell the system how the file will be read: "normal", "random", "sequential", "dontneed".

@@ -4,6 +4,7 @@ from glview.core import tiles
 from glview.gl import textures
 
 FEWEST = 16
+PREVIEWS = 4  # of the documents drawn last; that of one frame's panes is one
 
 
 class TileStore:
@@ -11,7 +12,8 @@ class TileStore:
 
     A key holds one tile; its stamp tells whether the content is the present one, and an old content
     stays drawable until the new one is put.  Arrays of PAGE layers are made when they are needed,
-    for a driver may take and clear the memory of all layers at once, in the middle of a frame.  A slot is a layer of a page.
+    for a driver may take and clear the memory of all layers at once, in the middle of a frame.  A
+    slot is a layer of a page.
     """
 
     PAGE = 4
@@ -95,8 +97,9 @@ class Tiles:
 
     @property
     def nbytes(self):
-        """Bytes that the tiles take now."""
-        return sum(store.nbytes for store in self.stores.values())
+        """Bytes that the tiles and previews take now."""
+        previews = sum(4 * made.width * made.height for made in self._previews.values())
+        return sum(store.nbytes for store in self.stores.values()) + previews
 
     def put(self, key, stamp, array):
         """A wish came true; key: (owner, kind, ...)."""
@@ -105,14 +108,14 @@ class Tiles:
     def preview(self, document):
         """The document's preview as a texture of one layer."""
         owner, preview = document.key, document.preview[0]
-        held = self._previews.get(owner)
-        if held is None or held[0] is not preview:
-            if held is not None:
-                held[1].release()
-            made = textures.layers(self.ctx, preview.shape[::-1], 1)
-            textures.write(made, preview, layer=0)
-            held = self._previews[owner] = (preview, made)
-        return held[1]
+        held = self._previews.pop(owner, None)
+        if held is None:
+            while len(self._previews) >= PREVIEWS:
+                self._previews.pop(next(iter(self._previews))).release()
+            held = textures.layers(self.ctx, preview.shape[::-1], 1)
+            textures.write(held, preview, layer=0)
+        self._previews[owner] = held
+        return held
 
     def forget(self, document):
         """Free what belongs to a document that was closed."""
@@ -120,4 +123,4 @@ class Tiles:
             store.forget(document.key)
         held = self._previews.pop(document.key, None)
         if held is not None:
-            held[1].release()
+            held.release()

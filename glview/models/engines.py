@@ -4,6 +4,8 @@ Each is as `unet.Network` is: device, needs_statistics, moved(device), and froze
 -> (1, 1, H, W) float32 to confidence of the same shape.
 """
 
+import warnings
+
 import numpy as np
 import torch
 
@@ -38,7 +40,9 @@ class TorchScript:
     def __init__(self, path, device, logits=False):
         self.device, self._path, self._logits = device, path, logits
         try:
-            self._module = torch.jit.load(path, map_location=device).eval()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # that it may go one day
+                self._module = torch.jit.load(path, map_location=device).eval()
         except Exception as error:  # its reader meets garbage with an error of any kind
             raise ModelError(f"{path} is no TorchScript module: {_first(error)}") from error
 
@@ -67,7 +71,7 @@ class Onnx:
         self.device, self._logits = torch.device("cpu"), logits
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
-        options.log_severity_level = 3
+        options.log_severity_level = 3  # or it writes to the terminal what is no error
         try:
             self._session = onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"])

@@ -197,7 +197,8 @@ def _check_chain(layout):
 def _lacosmic(table):
     for key, value in table.items():
         if key not in LACOSMIC:
-            raise ModelError(f"[lacosmic] has an unknown key {key}; known are {', '.join(LACOSMIC)}")
+            known = ", ".join(LACOSMIC)
+            raise ModelError(f"[lacosmic] has an unknown key {key}; known are {known}")
         kind = type(LACOSMIC[key])
         if not _is(value, kind) or (kind is not bool and value <= 0):
             words = "true or false" if kind is bool else f"a {kind.__name__} above 0"

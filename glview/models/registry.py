@@ -40,6 +40,24 @@ def split(name):
     return names, rule
 
 
+def first(name):
+    """The first model of a name; the name itself if it makes no sense."""
+    try:
+        return split(name)[0][0]
+    except ModelError:
+        return name
+
+
+def partners(name):
+    """Name -> words: a model alone, and with each other one that is installed; {} of "auto"."""
+    names = {} if name == "auto" else {name: "alone"}
+    for other, info in MODELS.items():
+        if names and other != name and installed(other):
+            names[f"{name}+{other}"] = f"mean with {info.title}"
+            names[f"{name}+{other}:vote"] = f"both it and {info.title}"
+    return names
+
+
 def lookup(name):
     """The row of a name or alias, in any case, of a .toml file, or of several joined by +.
 

@@ -48,10 +48,9 @@ class Network:
         statistics: from `live`; not needed where the weights store them.  dtype: of the sums; of
         half precision the last layer's result is made float32 before the sigmoid.
         """
-        rows = list(self.layout.convolutions())
-        folded = [self._folded(row, statistics and statistics[i]) for i, row in enumerate(rows)]
-        folded = [(_placed(w, self.device).to(dtype), b.to(dtype)) for w, b in folded]
-        pairs = {key: [one.to(dtype) for one in self._pair(key)] for key in self._plain()}
+        pairs = {key: [_placed(one, self.device).to(dtype) for one in pair]
+                 for key, pair in self.folded(statistics).items()}
+        folded = [pairs[conv] for conv, _, _, _ in self.layout.convolutions()]
 
         def convolve(xs, index):
             return [F.relu_(F.conv2d(x, *folded[index], padding=1)) for x in xs]
@@ -103,14 +102,17 @@ class Network:
         """Keys of what is not normalised."""
         return [*(key for key, _, _ in self.layout.ups), self.layout.head[0]]
 
-    def _folded(self, row, moments):
-        """(weight, bias) float64 of a convolution that does its own normalisation."""
-        conv, norm, _, _ = row
-        weight, bias = (one.double() for one in self._pair(conv))
-        if self.layout.norm == "none":
-            return weight, bias
-        scale, shift = self._affine(norm, *(moments or self._stored(norm)))
-        return weight * scale[:, None, None, None], bias * scale + shift
+    def folded(self, statistics=None):
+        """Key -> (weight, bias), float32 or float64, of layers that do their own normalisation."""
+        pairs = {key: self._pair(key) for key in self._plain()}
+        for index, (conv, norm, _, _) in enumerate(self.layout.convolutions()):
+            weight, bias = (one.double() for one in self._pair(conv))
+            if self.layout.norm != "none":
+                moments = statistics[index] if statistics else self._stored(norm)
+                scale, shift = self._affine(norm, *moments)
+                weight, bias = weight * scale[:, None, None, None], bias * scale + shift
+            pairs[conv] = weight, bias
+        return pairs
 
     def _pair(self, key):
         return self._tensors[f"{key}.weight"], self._tensors[f"{key}.bias"]

@@ -79,14 +79,15 @@ def load_tensors(path):
     """Name -> tensor from a .safetensors or torch file; nothing but tensors is ever unpickled."""
     try:
         if path.suffix.lower() == ".safetensors":
-            return load_file(path)
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+            loaded = load_file(path)
+        else:
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise ModelError(f"cannot read the weights {path}: {error.strerror or error}") from error
     except Exception as error:  # torch's unpickler meets garbage with an error of any kind
         broken = f"{path} is truncated or holds more than plain tensors; get the file again"
         raise ModelError(broken) from error
-    return _state(loaded, path)
+    return _multiplied(_state(loaded, path))
 
 
 def _state(loaded, path):
@@ -94,7 +95,7 @@ def _state(loaded, path):
     candidates = [loaded, *loaded.values()] if isinstance(loaded, dict) else []
     for found in candidates:
         if isinstance(found, dict) and any(isinstance(v, torch.Tensor) for v in found.values()):
-            return _multiplied(found)
+            return found
     raise ModelError(f"{path} holds no tensors by name; a model's state dict is needed")
 
 

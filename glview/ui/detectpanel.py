@@ -10,9 +10,7 @@ def detect_panel(desk):
     document = desk.workspace.document
     if document is None:
         return
-    imgui.push_item_width(-1)
     _models(desk, document)
-    imgui.pop_item_width()
     detection = document.detection
     if detection.running:
         if imgui.button("Cancel"):
@@ -43,14 +41,22 @@ def detect_panel(desk):
 
 
 def _models(desk, document):
-    """The model, and below it what it may work together with."""
+    """The model, and beside it what it may work together with."""
     detector, workspace = desk.detector, desk.workspace
-    first = detector.first()
-    chosen = choice(desk, "##model", first, detector.labels())
-    tip(detector.hint(document))
-    if chosen != first:
-        workspace.model = chosen
     together = detector.together()
-    if together:
-        workspace.model = choice(desk, "##together", workspace.model, together)
-        tip("One model alone, the mean of two, or only what both of them see")
+    room = imgui.get_frame_height() + imgui.get_style().item_spacing.x
+    imgui.set_next_item_width(-room if together else -1.0)
+    workspace.model = choice(desk, "##model", workspace.model, detector.labels())
+    tip(detector.hint(document))
+    if not together:
+        return
+    imgui.same_line()
+    if imgui.begin_combo("##together", "", imgui.ComboFlags_.no_preview.value):
+        for name, words in together.items():
+            if imgui.selectable(words, name == workspace.model)[0]:
+                workspace.model = name
+            mark(desk, f"##together:{name}")
+        imgui.end_combo()
+    else:
+        mark(desk, "##together")
+    tip("This model alone, the mean with another one, or only what both of them see")

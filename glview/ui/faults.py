@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 from imgui_bundle import imgui
 
 from glview.core.view import View
@@ -10,6 +11,8 @@ from glview.ui.widgets import count, mark, tip, wrapped
 COLOUR = imgui.IM_COL32(255, 90, 60, 210)
 WORDS = (1.0, 0.55, 0.4)
 GAP = 9.0  # screen pixels between two lines
+LEAST = 4.0  # screen pixels that a side has at least, or nobody saw it in a gigapixel
+FEW = 200  # faults in sight that are hatched one by one
 LISTED = 100
 
 
@@ -19,19 +22,44 @@ def hatch(document, seen, place):
     seen: the pane's Window; place: (corner, scale, draw list) of it.
     """
     corner, scale, draw = place
-    height, width = seen.size
-    for fault in faults(document):
-        y0, x0, y1, x1 = fault.box
-        (py, px), (qy, qx) = seen.to_pane(y0, x0), seen.to_pane(y1, x1)
-        left, right = max(0.0, min(px, qx)), min(float(width), max(px, qx))
-        top, bottom = max(0.0, min(py, qy)), min(float(height), max(py, qy))
-        if left >= right or top >= bottom:
-            continue
-        low = corner.x + left / scale.x, corner.y + top / scale.y
-        high = corner.x + right / scale.x, corner.y + bottom / scale.y
+    boxes = _on_screen(faults(document), seen) / (scale.x, scale.y, scale.x, scale.y)
+    alone = (boxes[:, 2:] - boxes[:, :2] >= 3 * GAP).all(1) | (len(boxes) <= FEW)
+    for left, top, right, bottom in [*boxes[alone].tolist(), *_joined(boxes[~alone])]:
+        low, high = (corner.x + left, corner.y + top), (corner.x + right, corner.y + bottom)
         draw.push_clip_rect(low, high, True)
-        _lines(draw, low, (max(high[0], low[0] + 2), max(high[1], low[1] + 2)))
+        _lines(draw, low, high)
         draw.pop_clip_rect()
+
+
+def _on_screen(found, seen):
+    """(n, 4) left, top, right, bottom of the faults in sight, screen pixels from the pane's
+    corner; cut at its edges, and no side is shorter than LEAST."""
+    y0, x0, y1, x1 = np.array([fault.box for fault in found], float).reshape(-1, 4).T
+    (py, px), (qy, qx) = seen.to_pane(y0, x0), seen.to_pane(y1, x1)
+    ends = np.sort([[px, py], [qx, qy]], 0)
+    room = np.array(seen.size[::-1], float)[:, None]
+    more = np.maximum(0.0, LEAST - (ends[1] - ends[0])) / 2
+    low, high = np.maximum(0.0, ends[0] - more), np.minimum(room, ends[1] + more)
+    return np.concatenate([low, high]).T[(low < high).all(0)]
+
+
+def _joined(boxes):
+    """Rectangles of whole squares of a grid of GAP that cover very many boxes, as few as come by
+    joining runs of squares that lie below each other."""
+    if not len(boxes):
+        return
+    (left, top), (right, bottom) = (np.floor(boxes[:, :2].T / GAP).astype(int),
+                                    np.ceil(boxes[:, 2:].T / GAP).astype(int))
+    grid = np.zeros((bottom.max() + 1, right.max() + 1), int)
+    for y, x, step in ((top, left, 1), (top, right, -1), (bottom, left, -1), (bottom, right, 1)):
+        np.add.at(grid, (y, x), step)
+    begun = {}
+    for y, row in enumerate(grid.cumsum(0).cumsum(1) > 0):  # the last one is empty
+        edges = np.flatnonzero(np.diff(row, prepend=False, append=False)).tolist()
+        runs = list(zip(edges[::2], edges[1::2], strict=True))
+        for x0, x1 in begun.keys() - set(runs):
+            yield x0 * GAP, begun.pop((x0, x1)) * GAP, x1 * GAP, y * GAP
+        begun = {run: begun.get(run, y) for run in runs}
 
 
 def _lines(draw, low, high):

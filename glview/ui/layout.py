@@ -66,7 +66,7 @@ class Layout:
         for name, body in self.panels.items():
             if name == PICTURES or not desk.workspace.bare:
                 _panel(desk, name, body)
-        self.overview.marks(self.canvas.marks(desk))
+        self.overview.marks(desk, self.canvas.marks(desk))
         draw_dialogs(desk)
         self._share_keys()
 

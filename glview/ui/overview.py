@@ -5,6 +5,7 @@ from imgui_bundle import imgui
 from glview.core.view import View, fitted, window
 
 FRAME = imgui.IM_COL32(80, 255, 120, 255)
+UNSEARCHED = imgui.IM_COL32(0, 0, 30, 150)
 
 
 class Overview:
@@ -36,8 +37,9 @@ class Overview:
             workspace.view = View(*at, workspace.view.zoom).inside(document.image.shape)
         self._laid_out = whole, corner, scale, imgui.get_window_draw_list()
 
-    def marks(self, seen):
-        """Draw the rectangle of `seen`, the Window of a pane in this frame, or None."""
+    def marks(self, desk, seen):
+        """Draw what a detection has not been over, and the rectangle of `seen`, the Window of a
+        pane in this frame, or None."""
         laid_out, self._laid_out = self._laid_out, None
         if laid_out is None or seen is None:
             return
@@ -45,7 +47,20 @@ class Overview:
         (py, px), (qy, qx) = whole.to_pane(*seen.box[:2]), whole.to_pane(*seen.box[2:])
         draw.push_clip_rect(corner, (corner.x + whole.size[1] / scale.x,
                                      corner.y + whole.size[0] / scale.y))
+        _unsearched(desk.workspace.document, laid_out)
         low = corner.x + min(px, qx) / scale.x, corner.y + min(py, qy) / scale.y
         high = corner.x + max(px, qx) / scale.x, corner.y + max(py, qy) / scale.y
         draw.add_rect(low, (max(high[0], low[0] + 3), max(high[1], low[1] + 3)), FRAME)
         draw.pop_clip_rect()
+
+
+def _unsearched(document, place):
+    """Darken what a detection under way has not been over."""
+    whole, corner, scale, draw = place
+    if not document.detection.running or document.detection.coverage is None:
+        return
+    for y0, x0, y1, x1 in document.detection.coverage.missing():
+        (py, px), (qy, qx) = whole.to_pane(y0, x0), whole.to_pane(y1, x1)
+        draw.add_rect_filled((corner.x + min(px, qx) / scale.x, corner.y + min(py, qy) / scale.y),
+                             (corner.x + max(px, qx) / scale.x, corner.y + max(py, qy) / scale.y),
+                             UNSEARCHED)

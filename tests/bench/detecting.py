@@ -1,10 +1,12 @@
-"""Detection on 4 Mpx: glview's command against the `cosmic-conn` command on the same file."""
+"""Detection on 4 Mpx: glview against the `cosmic-conn` command, deepCR and astroscrappy."""
 
 import contextlib
 import os
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import numpy as np
 from astropy.io import fits
@@ -20,6 +22,31 @@ MODELS = ("ACS-WFC", MODEL)
 LARGE = (25_000, 40_000)  # of a file that takes no room on the disk: all its pixels are 0
 SECONDS = 10.0  # of tiles that their rate is taken from
 WARM = 1  # Mpx of the frame that is searched first, so that nothing is compiled or read later
+
+
+START = """
+import sys
+import numpy as np
+from astropy.io import fits
+image = fits.getdata(sys.argv[1]).astype(np.float32)
+"""
+OURS = """
+from glview import init_model
+init_model({!r}, precision={!r}).detect_cr(image)
+"""
+ONE = ("env", "OMP_NUM_THREADS=1")  # threads that wait for each other use CPU time, too
+SCRIPTS = {  # name -> (package, script), all on the same file
+    "glview ground_imaging": ("cosmic_conn", OURS.format(MODEL, "float32")),
+    "glview ground_imaging, bfloat16": ("cosmic_conn", OURS.format(MODEL, "bfloat16")),
+    "glview ACS-WFC": ("glview", OURS.format("ACS-WFC", "float32")),
+    "glview ACS-WFC, bfloat16": ("glview", OURS.format("ACS-WFC", "bfloat16")),
+    "cosmic-conn command": ("cosmic_conn", ""),
+    "deepCR ACS-WFC": ("deepCR", """
+from deepCR import deepCR
+deepCR("ACS-WFC").clean(image, binary=False, patch=1024)
+"""),
+    "astroscrappy": ("astroscrappy", "import astroscrappy; astroscrappy.detect_cosmics(image)"),
+}
 
 
 @dataclass(frozen=True)
@@ -48,7 +75,7 @@ def measure(frames, options):
     own = [_child(frames.path(SIZE)) for _ in range(repeats)]
     table = _table(runs, [taken for taken, _ in own])
     table.notes.append(excuse or _agreement(frames.path(SIZE), own[-1][1]))
-    return [table, _gigapixel(frames.folder / "large.fits")]
+    return [table, _models(frames, repeats), _gigapixel(frames.folder / "large.fits")]
 
 
 def _lines(frames, size):
@@ -131,6 +158,33 @@ def _table(runs, own):
                   report.ratio(times, ours) if name != "glview" else "")
     table.add("glview, the network alone", len(own), report.seconds(own), "-", "-", "")
     table.notes.append("glview: --detect --screenshot; cosmic-conn: its command, crop 1024.")
+    return table
+
+
+def _models(frames, repeats):
+    """CPU time for each pixel, and memory, of networks and peers: whole processes, taking turns."""
+    found = {name: script for name, (package, script) in SCRIPTS.items() if find_spec(package)}
+    lines = {name: [*ONE, sys.executable, "-c", START + script, str(frames.path(SIZE))]
+             for name, script in found.items()}
+    if "cosmic-conn command" in lines:
+        lines["cosmic-conn command"] = [*ONE, *_lines(frames, SIZE)["cosmic-conn"]]
+    runs = {name: [] for name in lines}
+    for _ in range(repeats):
+        for name, line in lines.items():
+            runs[name].append(_run(line, frames.folder))
+    table = report.Table(
+        f"Models on {SIZE} Mpx, whole process from start to result, one thread: median",
+        ("program", "n", "us CPU / px", "seconds", "peak MB", "CPU, peer / glview"))
+    pixels = SIZE << 20
+    ours = [run.cpu for run in runs.get("glview ground_imaging", ())]
+    for name, held in runs.items():
+        cpu = [run.cpu for run in held]
+        table.add(name, len(held), f"{report.median(cpu) / pixels * 1e6:.2f}",
+                  report.seconds([run.seconds for run in held]),
+                  f"{max(run.peak for run in held):.0f}", report.ratio(cpu, ours))
+    missing = [name for name in SCRIPTS if name not in found]
+    if missing:
+        table.notes.append(f"Not installed: {', '.join(missing)}.")
     return table
 
 

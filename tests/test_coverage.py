@@ -1,0 +1,43 @@
+"""The coarse map of what a detection has been over."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glview.core.coverage import CELLS, Coverage
+
+
+def painted(boxes, shape):
+    mask = np.zeros(shape, bool)
+    for y0, x0, y1, x1 in boxes:
+        assert 0 <= y0 < y1 <= shape[0] and 0 <= x0 < x1 <= shape[1]
+        assert not mask[y0:y1, x0:x1].any(), "boxes overlap"
+        mask[y0:y1, x0:x1] = True
+    return mask
+
+
+@given(st.tuples(st.integers(1, 400), st.integers(1, 400)), st.integers(1, 90), st.data())
+def test_a_cell_is_missing_until_its_last_pixel_has_come(shape, size, data):
+    grid = [(y, x, min(y + size, shape[0]), min(x + size, shape[1]))
+            for y in range(0, shape[0], size) for x in range(0, shape[1], size)]
+    some = data.draw(st.lists(st.sampled_from(grid), unique=True))
+    coverage, left = Coverage(shape), np.ones(shape, bool)
+    for box in some:
+        coverage.add(box)
+        left[box[0]:box[2], box[1]:box[3]] = False
+    missing, step = painted(coverage.missing(), shape), coverage.step
+    for y in range(0, shape[0], step):
+        for x in range(0, shape[1], step):
+            cell = np.s_[y : y + step, x : x + step]
+            assert missing[cell].all() == missing[cell].any() == left[cell].any()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 1_000_000), (57_000, 57_000), (65, 64)])
+def test_the_map_is_small_and_begins_and_ends_whole(shape):
+    coverage = Coverage(shape)
+    boxes = coverage.missing()
+    assert len(boxes) <= CELLS and boxes[0][:2] == (0, 0) and boxes[-1][2:] == shape
+    assert sum((y1 - y0) * (x1 - x0) for y0, x0, y1, x1 in boxes) == shape[0] * shape[1]
+    coverage.add((0, 0, *shape))
+    assert coverage.missing() == []
