@@ -13,8 +13,8 @@ _PUBLIC = {
     "open_images": "glview.files",
     "save_mask": "glview.files.save",
     "load_mask": "glview.files.save",
-    "find_objects": "glview.core.objects",
-    "final_mask": "glview.core.mask",
+    "find_objects": "glview.core.calls",
+    "final_mask": "glview.core.calls",
     "MaskSettings": "glview.core.mask",
     "show": "glview.session",
 }

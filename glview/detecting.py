@@ -81,13 +81,10 @@ class Detector:
 
     def together(self):
         """Name -> words of the chosen model alone and with each other one; {} if that is open."""
-        if self._together[0] != self.first():
-            self._together = self.first(), registry.partners(self.first())
+        first = registry.first(self.workspace.model)
+        if self._together[0] != first:
+            self._together = first, registry.partners(first)
         return self._together[1]
-
-    def first(self):
-        """The model that is chosen, or the first of several."""
-        return registry.first(self.workspace.model)
 
     def hint(self, document):
         """A sentence on the chosen model."""
@@ -102,8 +99,9 @@ class Detector:
         try:
             info = registry.lookup(self.workspace.model)
         except registry.ModelError as error:  # a file of weights, or a name from another version
-            is_file = Path(self.workspace.model).is_file()
-            return f"The weights in {self.workspace.model}." if is_file else f"{error}."
+            path = Path(self.workspace.model)
+            weights = path.is_file() and path.suffix.lower() != ".toml"
+            return f"The weights in {path}." if weights else f"{error}."
         return f"{info.sentence} Expects {info.units}. {info.licence}."
 
     def _chosen(self, document):

@@ -6,8 +6,10 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from inspect import signature
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import glview
@@ -105,6 +107,19 @@ def test_the_installed_program_finds_its_shaders_and_its_frame(unpacked, tmp_pat
     done = run_installed(unpacked, "--demo", "--screenshot", out, "--size", "640x400")
     assert done.returncode == 0, done.stderr
     assert out.read_bytes().startswith(b"\x89PNG")
+
+
+def test_scripts_find_objects_with_plain_arguments():
+    words = {name: list(signature(getattr(glview, name)).parameters) for name in (
+        "find_objects", "final_mask")}
+    assert words["find_objects"][:7] == [
+        "confidence", "threshold", "dilate", "image", "added", "deleted", "connectivity"]
+    assert words["final_mask"][:5] == ["confidence", "threshold", "dilate", "added", "deleted"]
+    confidence = np.zeros((9, 9), np.float32)
+    confidence[4, 4] = 0.8
+    (one,) = glview.find_objects(confidence, dilate=1)
+    assert (one["area"], one["y0"], one["cx"]) == (9, 3, 4.0)
+    assert np.array_equal(np.argwhere(glview.final_mask(confidence, 0.7)), [[4, 4]])
 
 
 def test_versions_agree():

@@ -286,3 +286,17 @@ def test_base_factor_is_the_smallest_that_fits(shape, most, factor):
     made = Pyramid(shape, factor)
     assert made.nbytes <= most or max(made.mean[factor].shape) <= 512
     assert factor == 8 or Pyramid(shape, factor // 2).nbytes > most
+
+
+def test_a_pyramid_that_is_adopted_while_bands_are_collected_counts_each_pixel_once():
+    kept, pyramid = Pyramid((9000, 700)), Pyramid((9000, 700))
+    build(from_array(np.ones((9000, 700), np.float32)), kept)
+    pyramid.finish({place: None for place in pyramid.missing()[:1]})
+    touch, pyramid.stamps.touch = pyramid.stamps.touch, lambda box: (touch(box), adopt())
+
+    def adopt():
+        pyramid.stamps.touch = touch
+        pyramid.adopt(kept)
+
+    assert pyramid.collect() and 0 < pyramid.covered < 1
+    assert pyramid.collect() and pyramid.covered == 1 and pyramid.complete

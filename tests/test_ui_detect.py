@@ -16,7 +16,7 @@ from robot import Robot
 import glview
 from glview.core.view import View
 from glview.library import mask_of
-from glview.models import remote
+from glview.models import MODELS, remote
 from glview.models.registry import ModelError
 
 DEMO = Path(glview.__file__).parent / "data" / "demo.fits.gz"
@@ -193,10 +193,33 @@ def test_a_model_that_is_not_there_breaks_no_panel(children, model):
 
 
 def test_every_model_can_be_chosen_and_says_something(robot):
-    for name in ("ground_imaging", "NRES", "HST_ACS_WFC", "ACS-WFC", "auto"):
+    for name in (*MODELS, "auto"):
         robot.choose("##model", name)
         assert robot.workspace.model == name
         assert len(robot.desk.detector.hint(robot.document)) > 20
+
+
+def test_two_models_can_work_together(robot, children):
+    robot.choose("##together", f"{SHIPPED}+decam:vote")
+    assert robot.workspace.model == f"{SHIPPED}+decam:vote"
+    hint = robot.desk.detector.hint(robot.document)
+    assert "2 models together: the share" in hint and "ADU" in hint
+    robot.click("Detect")
+    assert children[0].name == f"{SHIPPED}+decam:vote"
+    children[0].events = [READY, DONE]
+    robot.settle()
+    robot.choose("##together", SHIPPED)
+    assert robot.workspace.model == SHIPPED
+    robot.choose("##model", "auto")
+    robot.frame()
+    assert "##together" not in robot.in_sight()
+
+
+def test_a_model_file_with_a_mistake_says_so(robot, tmp_path):
+    path = tmp_path / "my.toml"
+    path.write_text('architecture = "resnet"')
+    robot.workspace.model = str(path)
+    assert "architecture must be one of" in robot.desk.detector.hint(robot.document)
 
 
 # with the real child

@@ -11,7 +11,8 @@ change in one.
 import numpy as np
 from numba import njit
 
-WORD, SHIFT = 64, 6
+SHIFT, REST = np.uint32(6), np.uint32(63)  # of a column: its word, its bit in it
+ONE = np.uint64(1)
 
 
 @njit(cache=True, nogil=True)
@@ -22,7 +23,7 @@ def pixels_of(runs, height):
         pointers[runs[run, 0] + 1] += runs[run, 2] - runs[run, 1]
     for y in range(height):
         pointers[y + 1] += pointers[y]
-    columns, count = np.empty(pointers[height], np.int32), 0
+    columns, count = np.empty(pointers[height], np.uint32), 0
     for run in range(runs.shape[0]):
         for x in range(runs[run, 1], runs[run, 2]):
             columns[count] = x
@@ -41,23 +42,22 @@ def mark(pixels, values, limit, down, bits):
         row = bits[y + down]
         for k in range(pointers[y], pointers[y + 1]):
             above = np.uint64(np.float32(values[k]) > limit)
-            row[columns[k] >> SHIFT] |= above << np.uint64(columns[k] & (WORD - 1))
+            row[columns[k] >> SHIFT] |= above << np.uint64(columns[k] & REST)
 
 
 @njit(cache=True, nogil=True)
 def find_known(runs, known, starts, places):
     """Write into places, (n,) int64, where the values of each run begin; -1 if some are not known.
 
-    Returns how many runs have -1.
+    runs, known: seen as uint32, which is quicker, see `core.runs`. Returns how many runs have -1.
     """
-    at, lacking = 0, 0
+    at, lacking, count = np.uint64(0), 0, np.uint64(known.shape[0])
     for run in range(runs.shape[0]):
         y, x0, x1 = runs[run, 0], runs[run, 1], runs[run, 2]
-        while at < known.shape[0] and (
-                known[at, 0] < y or (known[at, 0] == y and known[at, 2] <= x0)):
-            at += 1
-        if at < known.shape[0] and known[at, 0] == y and known[at, 1] <= x0 and x1 <= known[at, 2]:
-            places[run] = starts[at] + x0 - known[at, 1]
+        while at < count and (known[at, 0] < y or (known[at, 0] == y and known[at, 2] <= x0)):
+            at += ONE
+        if at < count and known[at, 0] == y and known[at, 1] <= x0 and x1 <= known[at, 2]:
+            places[run] = starts[at] + np.int64(x0 - known[at, 1])
         else:
             places[run] = -1
             lacking += 1

@@ -195,7 +195,7 @@ class Candidates:
         def measure(table, runs, labels):
             places, values = self._places(k, runs)
             for (column, _), one in zip(self._sources, values, strict=True):
-                kernels.add_values(table, column, (one, places), runs, labels)
+                kernels.add_values(table, column, (one, places), runs.view(np.uint32), labels)
 
         return parts_of(rows, self.shape[1], y0, reach, measure, arena, keep=True)
 
@@ -247,7 +247,8 @@ class Known:
         from glview.core import candidatekernels
 
         places = np.empty(len(runs), np.int64)
-        return places, candidatekernels.find_known(runs, self.runs, self.starts, places)
+        return places, candidatekernels.find_known(
+            runs.view(np.uint32), self.runs.view(np.uint32), self.starts, places)
 
     def unknown(self, runs):
         """The runs without what is known of them."""

@@ -67,7 +67,7 @@ def parts_of(bits, width, top, reach, measure, arena, keep=False):
 
     most = blocks.most_runs(width)
     runs = arena.array("runs", (most, 3), np.int32)
-    labels = arena.array("labels", (most,), np.int32)
+    labels = arena.array("labels", (most,), np.uint32)
     parts, end = [], 0
     while end < len(bits):
         first = end
@@ -83,13 +83,14 @@ def _part(band, top, reach, measure, keep):
     runs, labels, (first, end) = band
     if not len(runs):
         return nothing((top + first, top + end))
-    count = kernels.label_runs(runs, reach, labels)
-    table = kernels.shape_table(runs, labels, count, top)
+    count = kernels.label_runs(runs.view(np.uint32), reach, labels)
+    table = kernels.shape_table(runs.view(np.uint32), labels, count, top)
     measure(table, runs, labels)
     head, tail = np.searchsorted(runs[:, 0], (first + 1, end - 1))
     kept = ()
     if keep:
-        kept = runs - np.array([first, 0, 0], np.int32), labels.copy()
+        kept = runs.copy(), labels.copy()
+        kept[0][:, 0] -= first
     return Part(table, _edge(runs[:head], labels[:head]), _edge(runs[tail:], labels[tail:]),
                 (top + first, top + end), *kept)
 

@@ -83,12 +83,11 @@ class Pyramid:
         """Take over what workers finished; main thread, once a frame.  True if anything came."""
         with self._lock:
             news, self._news = self._news, []
-            statistics = self.outcome
+            self._read += sum((box[2] - box[0]) * (box[3] - box[1]) for box in news)
+            self.covered = self._read / (self.shape[0] * self.shape[1])
+            self.statistics = self.outcome
         for box in news:
             self.stamps.touch(box)
-            self._read += (box[2] - box[0]) * (box[3] - box[1])
-        self.covered = self._read / (self.shape[0] * self.shape[1])
-        self.statistics = statistics
         return bool(news)
 
     # for workers

@@ -35,10 +35,10 @@ class Values:
 
         if self._words is None:
             source = self.at(found, rows), kernels.pixel_starts(found)
-            kernels.add_values(table, first, source, found, labels)
+            kernels.add_values(table, first, source, found.view(np.uint32), labels)
         else:
             source = self._words[rows[0] : rows[1]], is_swapped(self.plane)
-            kernels.add_rows(table, first, source, found, labels)
+            kernels.add_rows(table, first, source, found.view(np.uint32), labels)
 
     def at(self, found, rows):
         """(pixels,) float64 values of the runs' pixels, in their order."""

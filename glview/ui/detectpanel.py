@@ -51,7 +51,8 @@ def _models(desk, document):
     if not together:
         return
     imgui.same_line()
-    if imgui.begin_combo("##together", "", imgui.ComboFlags_.no_preview.value):
+    arrow = imgui.ComboFlags_.no_preview.value | imgui.ComboFlags_.height_largest.value
+    if imgui.begin_combo("##together", "", arrow):
         for name, words in together.items():
             if imgui.selectable(words, name == workspace.model)[0]:
                 workspace.model = name

@@ -156,7 +156,7 @@ def _row(table, name, source, repeats, limit):
         taken, count = timed(lambda peer=peer: _PEERS[peer](values, look))
         if count != len(found):
             raise ProgramError(f"{name}: {len(found)} objects, {peer} counts {count}")
-        cells.append(f"{taken / report.median(own):.0f} x")
+        cells.append(f"{taken / report.median(own):.1f} x")
     ratio = report.median(ratios)
     target = "" if limit is None else report.against(ratio, limit, "x")
     table.add(name, len(found), _ms(own), _ms(reads), f"{ratio:.2f} x", target, *cells)
