@@ -95,7 +95,8 @@ class Desk:
 
     def _draw(self):
         pictures = self.scene.thumbnails.within(self.reviewer.wishes)
-        self.feed.wish({**self.scene.draw(self.workspace), **pictures})
+        wishes = {**self.scene.draw(self.workspace), **pictures}
+        self.feed.wish({} if self.finisher.holds else wishes)
 
     def _interface(self):
         document = self.workspace.document

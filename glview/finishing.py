@@ -29,6 +29,11 @@ class Finisher:
             self.start(document)
 
     @property
+    def holds(self):
+        """True until `release`."""
+        return self._held is not None
+
+    @property
     def holding(self):
         """True while something is left until `release`."""
         return bool(self._held)

@@ -51,6 +51,25 @@ class Reviewer:
         review.selected = _same(review, _chosen(old))
         document.review = review
 
+    def suggest(self, document):
+        """Look for the threshold that the confidence itself proposes, in a worker."""
+        confidence = document.detection.confidence
+
+        def work(cancelled):
+            from glview.core.threshold import suggest_threshold
+
+            return suggest_threshold(confidence)
+
+        def done(value):
+            if value is None:
+                self.workspace.told = "No threshold can be suggested for this confidence"
+            elif document.detection.confidence is confidence:
+                document.change(threshold=value)
+                self.workspace.told = f"Suggested threshold: {value:.3f}"
+
+        self._jobs.start("suggest", work, done, lambda error: self.workspace.notify(
+            f"No threshold can be suggested: {error}"))
+
     def rank(self, document, by):
         """Order the objects by another measure; the selected one stays selected."""
         review = document.review

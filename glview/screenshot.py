@@ -43,6 +43,10 @@ def _settle(desk):
     if not desk.settle():
         raise SessionError("the picture was not ready after ten minutes")
     _check(desk)
+    document = desk.workspace.document
+    if not document.pyramid.complete:
+        raise SessionError(desk.workspace.notices[0] if desk.workspace.notices
+                           else "the file could not be read as a whole")
 
 
 def _check(desk):

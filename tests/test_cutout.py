@@ -103,3 +103,34 @@ def test_an_object_as_large_as_the_frame_needs_little_memory():
     tracemalloc.stop()
     assert np.nanmax(np.abs(values - 3)) < 1e-5 and (codes == mask.MODEL).sum() > 3500
     assert peak < confidence.nbytes
+
+
+@pytest.mark.parametrize("box", [(0, 0, 1500, 1490), (700, 300, 701, 1490), (3, 1200, 1400, 1290),
+                                 (0, 0, 3, 1500)])
+def test_a_large_object_is_read_in_few_rows_and_no_masked_cell_is_missing(box):
+    array, confidence, edits = frame_of((1500, 1490), 2)
+    confidence = np.where(confidence > 0.995, confidence, 0).astype(np.float32)
+    edits[np.random.default_rng(3).random(edits.shape) > 0.002] = 0
+    settings, rows = MaskSettings(0.99, 1), []
+    image = from_array(array)
+    plain = image.read
+    object.__setattr__(image, "read", lambda plane, y0, y1, x0, x1: (
+        rows.append(y1 - y0), plain(plane, y0, y1, x0, x1))[1])
+    values, codes = cutout.cutout(image, confidence, settings, edits, box)
+    top, left, step = cutout.frame_for(box)
+    assert step >= cutout.LARGE and sum(rows) <= cutout.SIDE
+    state = mask.mask_state(confidence, settings, edits)
+    masked, added = np.isin(state, (mask.MODEL, mask.DILATED, mask.ADDED)), state == mask.ADDED
+    for row, column in np.ndindex(codes.shape):
+        y0, x0 = top + row * step, left + column * step
+        cell = np.s_[max(0, y0) : max(0, y0 + step), max(0, x0) : max(0, x0 + step)]
+        wanted = mask.ADDED if added[cell].any() else mask.MODEL if masked[cell].any() else 0
+        assert codes[row, column] == wanted, (row, column)
+        if array[cell].size:
+            middle = (max(0, y0) + min(1500, y0 + step)) // 2
+            line = array[middle, max(0, x0) : x0 + step].astype(np.float64)
+            line = line[np.isfinite(line)]
+            np.testing.assert_allclose(values[row, column],
+                                       line.mean() if len(line) else np.nan, rtol=1e-5)
+        else:
+            assert np.isnan(values[row, column])

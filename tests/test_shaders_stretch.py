@@ -147,9 +147,8 @@ def check_colours(theatre, document):
     settings, height = document.stretch, document.image.shape[0]
     picture = theatre.show(document, document.image.shape, overlay=BARE)["image"][::-1]
     values = document.image.read32(0, height, 0, document.image.shape[1])
-    level = 255.0 * contrast_bias(
-        grey(values, settings.kind, *document.limits, document.table_at(MEAN, 0)), settings.contrast,
-        settings.bias).astype(np.float64)
+    drawn = grey(values, settings.kind, *document.limits, document.table_at(MEAN, 0))
+    level = 255.0 * contrast_bias(drawn, settings.contrast, settings.bias).astype(np.float64)
     colours = colormaps.table(settings.colormap, settings.invert)[:, :3]
     near = np.abs(level - np.floor(level) - 0.5) < 1e-4 * max(1.0, settings.contrast)
     below, above = (colours[np.clip(np.floor(level + part), 0, 255).astype(int)]

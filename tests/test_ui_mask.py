@@ -359,3 +359,23 @@ def test_what_is_painted_is_what_is_under_the_mouse(y_up):
         robot.move("image", 0.1, 0.1)
         is_drawn(robot, 30, 28, GREEN, GREEN)
         is_drawn(robot, 33, 28, GREEN, GREEN)
+
+
+def test_a_threshold_is_suggested_as_one_step_of_undo():
+    rng = np.random.default_rng(8)
+    confidence = np.where(rng.random((80, 90)) < 0.03, rng.uniform(0.9, 0.999, (80, 90)),
+                          rng.uniform(1e-4, 0.01, (80, 90))).astype(np.float32)
+    with Robot(np.zeros((80, 90), np.float32)) as robot:
+        robot.click("Suggest threshold")
+        robot.settle()
+        assert robot.document.mask.threshold == 0.5 and not robot.workspace.told, "no confidence"
+        robot.document.detection.confidence = confidence
+        robot.document.detection.stamps.touch((0, 0, 80, 90))
+        robot.settle()
+        robot.click("Suggest threshold")
+        robot.settle()
+        found = robot.document.mask.threshold
+        assert 0.01 < found < 0.9 and found != 0.5 and f"{found:.3f}" in robot.workspace.told
+        assert robot.document.review.pixels == np.count_nonzero(confidence > 0.5)
+        robot.key("Ctrl+Z")
+        assert robot.document.mask.threshold == 0.5

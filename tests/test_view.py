@@ -105,3 +105,14 @@ def test_a_level_has_cells_of_half_to_one_screen_pixel(zoom):
                                              (0.26, 1), (1 / 4096, 12)])
 def test_levels_of_certain_zooms(zoom, level):
     assert level_for(zoom) == level
+
+
+@pytest.mark.parametrize(("shape", "size"), [((1, 1_000_000), (300, 150)),
+                                             ((100_000, 100_000), (16, 900))])
+def test_the_whole_of_a_huge_image_fits_a_small_pane(shape, size):
+    view = fitted(shape, size)
+    assert all(length * view.zoom <= room * (1 + 1e-12)
+               for length, room in zip(shape, size, strict=True))
+    nearer = view.zoomed(1.25, (0.0, 0.0))
+    assert nearer.zoom == pytest.approx(1.25 * view.zoom)
+    assert view.zoomed(0.8, (0.0, 0.0)).zoom == view.zoom

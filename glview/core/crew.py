@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 
-STEP_BACK = 10  # steps of niceness
+STEP_BACK = 10  # steps of niceness; with 5, drawing still waits now and then
 
 
 def step_back():

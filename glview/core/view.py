@@ -20,7 +20,7 @@ class View:
 
     def zoomed(self, factor, at):
         """Zoom by `factor` so that the image point `at` = (y, x) stays where it is on screen."""
-        zoom = min(max(self.zoom * factor, ZOOM_MIN), ZOOM_MAX)
+        zoom = min(max(self.zoom * factor, min(self.zoom, ZOOM_MIN)), ZOOM_MAX)
         kept = self.zoom / zoom
         return View(at[0] + (self.y - at[0]) * kept, at[1] + (self.x - at[1]) * kept, zoom)
 
@@ -32,7 +32,7 @@ class View:
 def fitted(shape, size):
     """The View that shows the whole image of `shape` (height, width) in a pane (height, width)."""
     zoom = min(size[0] / shape[0], size[1] / shape[1])
-    return View(shape[0] / 2, shape[1] / 2, min(max(zoom, ZOOM_MIN), ZOOM_MAX))
+    return View(shape[0] / 2, shape[1] / 2, min(zoom, ZOOM_MAX))
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ class MaskPanel:
         imgui.push_item_width(-imgui.get_font_size() * 5.5)
         self._slide(desk, document, "Threshold", "threshold", imgui.slider_float, 0.0, 1.0, "%.3f")
         tip("Pixels whose confidence is above this are in the mask")
+        _suggestion(desk, document)
         self._slide(desk, document, "Dilation", "dilation", imgui.slider_int, 0, MAX_DILATION)
         tip("Grow the model's mask by so many pixels")
         shape = choice(desk, "Shape", document.mask.shape, SHAPES)
@@ -54,6 +55,16 @@ class MaskPanel:
             document, before = self._dragged
             document.settle(before, document.mask)
             self._dragged = None
+
+
+def _suggestion(desk, document):
+    """A button that proposes a threshold; it is a suggestion, and one step of undo."""
+    imgui.begin_disabled(document.detection.confidence is None or document.detection.running)
+    if imgui.small_button("Suggest threshold"):
+        desk.reviewer.suggest(document)
+    mark(desk, "Suggest threshold")
+    tip("Where the confidence divides most clearly into rays and sky; look before you trust it")
+    imgui.end_disabled()
 
 
 def _overlay(desk):
