@@ -25,12 +25,14 @@ def count(text):
 
 
 def named(convert, words):
-    """`convert` under a name of words, which argparse puts into its error."""
+    """`convert` with an error that says in words what it wants."""
 
     def converted(text):
-        return convert(text)
+        try:
+            return convert(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{text!r} is no {words}") from error
 
-    converted.__name__ = words
     return converted
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from glview.core.coverage import Coverage
 from glview.core.mask import MaskSettings
-from glview.core.plane import DENSE_PIXELS, FLOOR, Plane
+from glview.core.plane import DENSE_PIXELS, FLOOR, Plane, confidence_for
 from glview.models import registry
 from glview.workspace import Document, Part
 
@@ -67,8 +67,7 @@ class Detector:
 
     @property
     def behind(self):
-        """True while tiles have come that no frame had the time for."""
-        return self._run is not None and bool(self._run.events)
+        return self._run is not None and bool(self._run.events)  # no frame had the time for them
 
     def labels(self):
         """Model name -> words for the menu; models that are not installed say so."""
@@ -186,9 +185,9 @@ class Detector:
             run.remote.look(run.looked)
 
     def cancel(self):
-        """Stop now; what was known before the start is shown again."""
+        """Stop now; what was known before is shown again, or what came if that was nothing."""
         if self._run is not None:
-            self._finish("Detection was cancelled.", restore=True)
+            self._finish("Detection was cancelled.", restore=True, keep=True)
 
     def close(self):
         """Stop without a word, at the end of the program."""
@@ -213,7 +212,7 @@ class Detector:
             self._on_error("the weights are not those that it began with; detect anew", event)
             return
         if run.resumed is None:
-            detection.confidence = _target(document.image.shape)
+            detection.confidence = confidence_for(document.image.shape)
         else:
             detection.confidence, run.boxes = run.resumed.confidence, list(run.resumed.boxes)
         detection.provenance = dict(event.get("provenance", {}))
@@ -264,15 +263,20 @@ class Detector:
         if sentence not in detection.status:
             detection.status = f"{detection.status}\n{sentence}".strip()
 
-    def _finish(self, sentence, restore=False):
+    def _finish(self, sentence, restore=False, keep=False):
+        """End it.  restore: show what was there before; keep: or what came, if that was nothing."""
         run, detection = self._run, self._run.document.detection
         self._say(sentence)
         if restore:
             self._keep_part()
+        if restore and not (keep and run.before[0] is None and run.boxes):
             detection.confidence, detection.covered, detection.provenance, on_disk = run.before
             detection.stamps.touch((0, 0, *run.document.image.shape))
             if on_disk:
                 run.document.saved = detection.stamps.now
+            part = detection.part
+            if part is not None and part.confidence is detection.confidence:  # it was resumed
+                detection.covered = part.covered
         detection.running = False
         self._run = None
         run.remote.close()
@@ -285,14 +289,9 @@ class Detector:
         if run.boxes and more:
             detection.part = Part(run.model, run.sha256, detection.confidence, tuple(run.boxes),
                                   detection.covered)
-            self._say(f"Continue goes on at {100 * detection.covered:.0f} %.")
+            self._say(f"Continue goes on at {detection.covered:.1%}.")
 
 
 def _is_large(shape):
     """True if not every pixel of a confidence of that shape is held."""
     return shape[0] * shape[1] > DENSE_PIXELS
-
-
-def _target(shape):
-    """Where the tiles of a new confidence go: (H, W) float32, all 0."""
-    return Plane(shape, np.float32, FLOOR) if _is_large(shape) else np.zeros(shape, np.float32)

@@ -129,9 +129,9 @@ class Library:
 
     def add(self, paths):
         """Add files to the list and show the first of them."""
-        first = len(self.workspace.entries)
-        self.workspace.entries.extend(entry_for(path) for path in paths)
-        if len(self.workspace.entries) > first:
+        first, entries = len(self.workspace.entries), self.workspace.entries
+        entries.extend(entry_for(path) for path in paths)
+        if len(entries) > first:
             self.show(first)
 
     def opened(self, entry, opened):
@@ -139,9 +139,9 @@ class Library:
         document = opening.document_of(opened, self.workspace.budget.pyramid)
         document.stretch = self._look(entry, entry.document)
         self._arrived(entry)
-        image = opened.image
-        entry.documents[image.hdu, image.plane] = document
-        self._turn_to(entry, (image.hdu, image.plane))
+        image, key = opened.image, (opened.image.hdu, opened.image.plane)
+        entry.documents[key] = document
+        self._turn_to(entry, key)
         self._forget_oldest(entry)
         self._make_room(document)
         for note in image.notes:
@@ -155,10 +155,8 @@ class Library:
                 for key, document in one.documents.items()]
         total = sum(document.nbytes for _, _, document in held)
         for entry, key, document in held:
-            if total <= self.workspace.budget.memory:
-                return
-            if document is not shown and entry.path is not None and not (
-                    document.changed or document.detection.running):
+            busy = document is shown or document.changed or document.detection.running
+            if total > self.workspace.budget.memory and entry.path is not None and not busy:
                 total -= document.nbytes
                 self._drop(entry, key)
 
@@ -279,7 +277,8 @@ class Library:
             notices = self.workspace.notices
             notices[:] = [one for one in notices if not one.startswith("NOT SAVED")]
             self.workspace.told = (f"Saved the mask in {shown_name(result.path)} "
-                                   f"({result.method}{why}) at {time.strftime('%H:%M:%S')}")
+                                   f"({result.method}{why}) at {time.strftime('%H:%M:%S')}"
+                                   f"{saving.unfinished(detection)}")
             if result.warning:
                 self.workspace.notify(result.warning)
             then()

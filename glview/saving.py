@@ -91,13 +91,26 @@ def restore(document, saved, found):
     detection = document.detection
     detection.confidence = confidence
     detection.provenance = dict(saved.provenance) or {"model": "another program"}
-    detection.covered = 1.0
+    detection.covered = _share(saved.provenance.get("covered", 1.0))
     detection.status = f"Mask read from {saved.where.name}."
+    if detection.covered < 1.0:
+        detection.status += f"\nOnly {detection.covered:.1%} of the frame was searched."
     detection.stamps.touch((0, 0, *document.image.shape))
     document.mask = settings
     document.edits = Edits(document.image.shape, edits)
     document.history = History()  # steps taken before this belong to settings that are gone
     document.saved = detection.stamps.now
+
+
+def unfinished(detection):
+    """A warning that a saved mask is of a part of the frame alone, or ""."""
+    searched = detection.confidence is None or detection.covered == 1.0
+    return "" if searched else f"; only {detection.covered:.1%} of the frame was searched"
+
+
+def _share(value):
+    """A share of the frame out of a header; 1 for what cannot be one."""
+    return float(value) if isinstance(value, int | float) and 0 <= value <= 1 else 1.0
 
 
 def write(image, detection, settings, edits, stamp, beside=False):
@@ -111,6 +124,7 @@ def write(image, detection, settings, edits, stamp, beside=False):
     from glview.files.save import save_mask
 
     confidence, known = detection.confidence, dict(detection.provenance)
+    known.pop("covered", None)
     if detection.running or isinstance(confidence, Plane):  # a model may fill it at this moment
         confidence = None if confidence is None else confidence.copy()
     added, deleted = (0, 0) if edits is None else counted(as_plane(edits))
@@ -123,6 +137,8 @@ def write(image, detection, settings, edits, stamp, beside=False):
         "added": added,
         "deleted": deleted,
     }
+    if confidence is not None and detection.covered < 1.0:
+        provenance["covered"] = round(detection.covered, 6)
     if image.planes > 1:
         provenance["plane"] = image.plane
     found = FinalMask(confidence, settings, edits)

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from glview.core.stretch import Joining
 from glview.core.view import fitted, window
 from glview.gl.panes import Painter, Pane, Shrink
 from glview.gl.region import Regions
@@ -10,7 +9,6 @@ from glview.gl.thumbs import Thumbnails
 from glview.gl.tilestore import Tiles, count_for
 
 DEFAULT = 512 << 20  # bytes of tiles on the GPU
-OVERVIEW = Joining("max")  # one bright pixel, or one masked one, is a dot in it
 
 
 class Scene:
@@ -67,8 +65,9 @@ class Scene:
         if "overview" in sizes:
             size = sizes["overview"]
             seen = window(fitted(document.image.shape, size), size, document.image.y_up)
-            region = self.whole.draw(document, [seen], OVERVIEW)
-            self._compose("overview", workspace, document, (self.whole, OVERVIEW), region, seen)
+            joining = document.joining
+            region = self.whole.draw(document, [seen], joining)
+            self._compose("overview", workspace, document, (self.whole, joining), region, seen)
             wishes.update(self.whole.wishes)
         self.thumbnails.draw(self.painter, document, workspace.overlay)
         return wishes

@@ -28,7 +28,7 @@ def run_screenshot(entries, options):
         show_first(desk, first)
         if options.first:
             look(desk, options)
-            for _ in range(2):  # Dear ImGui lays panels out in the first
+            for _ in range(3):  # Dear ImGui lays panels out in the first and names them in the next
                 desk.frame()
             _check(desk)
         else:

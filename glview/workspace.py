@@ -26,6 +26,8 @@ from glview.core.stretch import Joining, Stretch, equalised
 from glview.core.tiles import Stamps
 from glview.core.view import View
 
+LEAST_COVERED = 0.05  # of a file, from which its reduced levels tell what they are like
+
 
 @dataclass(frozen=True)
 class Overlay:
@@ -122,9 +124,16 @@ class Document:
 
     def limits_at(self, joining, level):
         """(low, high) in image units for the picture of a pyramid level."""
+        if joining.rule != "mean" and 0 < level < self.pyramid.level:
+            return self._between(joining, level / self.pyramid.level)
         sample, stretch = self.sample_at(joining, level), self.stretch
         key = sample, stretch.limits, stretch.low, stretch.high, stretch.clip
-        return self._kept(("limits", joining), key, lambda: limits(sample, stretch))
+        return self._kept(("limits", joining, level), key, lambda: limits(sample, stretch))
+
+    def _between(self, joining, part):
+        """Limits of a level whose values are not kept, from those below and above it."""
+        ends = self.limits_at(joining, 0), self.limits_at(joining, self.pyramid.level)
+        return tuple(fine + (coarse - fine) * part for fine, coarse in zip(*ends, strict=True))
 
     def table_at(self, joining, level):
         """(n,) float32 in [0, 1] for histogram equalization between those limits."""
@@ -136,10 +145,11 @@ class Document:
         """What the values of a pyramid level are like: the largest of many pixels are brighter than
         most pixels, and automatic limits must not leave such a picture all white."""
         pyramid = self.pyramid
-        if joining.rule == "mean" or not level or not pyramid.complete:
+        if joining.rule == "mean" or not level or pyramid.covered < LEAST_COVERED:
             return self.sample
-        key = pyramid.statistics, level
-        return self._kept(("sample", joining), key, lambda: self._level_sample(joining, level))
+        key = pyramid.complete or round(pyramid.covered, 1)
+        return self._kept(("sample", joining, level), key,
+                          lambda: self._level_sample(joining, level))
 
     def _level_sample(self, joining, level):
         values = level_values(self.pyramid, level, joining)

@@ -158,6 +158,18 @@ def test_an_image_that_changed_since_is_done_again(batch, tmp_path):
     assert [row.objects for row in batch("a.fits")] == [5]
 
 
+def test_a_frame_of_which_a_part_alone_was_searched_is_not_done(batch, tmp_path):
+    path = make_frame(tmp_path / "a.fits")
+    batch("a.fits")
+    saved = load_mask(path)
+    part = {**saved.provenance, "covered": 0.07}
+    save_mask(path, saved.mask, saved.probability, None, part, beside=True)
+    assert load_mask(path).provenance["covered"] == 0.07
+    assert status(batch("a.fits")) == DONE
+    assert "covered" not in load_mask(path).provenance
+    assert status(batch("a.fits")) == ["skipped"]
+
+
 def test_what_was_corrected_by_hand_outlives_every_run_without_overwrite(batch, tmp_path):
     path = make_frame(tmp_path / "a.fits")
     row, = batch("a.fits")

@@ -274,3 +274,19 @@ def test_confidences_beyond_one_are_not_taken_for_edits(tmp_path):
     confidence, settings, edits = saving.restored(saved)
     assert confidence.max() <= 1 and confidence.min() >= 0
     assert (mask.final_mask(confidence, settings, edits) == (percent > 50)).all()
+
+
+@pytest.mark.parametrize("covered", [0.07, 0.999, 1.0])
+def test_how_much_was_searched_is_saved_and_known_again(path, covered):
+    image = opening.look_into(path).image
+    detection = Detection(Stamps(image.shape), confidence_map(), covered, provenance=dict(KNOWN))
+    told = saving.unfinished(detection)
+    assert (told == "") == (covered == 1.0) and (f"{covered:.1%}" in told or covered == 1.0)
+    saving.write(image, detection, MaskSettings(), None, None)
+    document, saved = open_again(path)
+    assert document.detection.covered == covered
+    assert ("covered" in saved.provenance) == (covered < 1.0)
+    document.detection.covered = 1.0  # it was gone on with
+    saving.write(image, document.detection, MaskSettings(), None, None)
+    document, saved = open_again(path)
+    assert document.detection.covered == 1.0 and "covered" not in saved.provenance

@@ -22,6 +22,7 @@ from detections import children as children_of
 from robot import Robot
 
 from glview import detecting
+from glview.core import plane
 from glview.core.plane import FLOOR, Plane
 from glview.core.view import View
 from glview.models import init_model
@@ -57,6 +58,7 @@ def masked(robot):
 def large(monkeypatch):
     """As if the frames of these tests were too large to hold every pixel."""
     monkeypatch.setattr(detecting, "DENSE_PIXELS", 1000)
+    monkeypatch.setattr(plane, "DENSE_PIXELS", 1000)
 
 
 def test_a_large_frame_is_kept_sparsely_and_that_is_said(robot, children, large):
@@ -71,7 +73,8 @@ def test_a_large_frame_is_kept_sparsely_and_that_is_said(robot, children, large)
     assert "below 0.001 is kept as 0" in said(robot)
     assert detection.provenance["floor"] == FLOOR
     robot.key("Escape")
-    assert detection.confidence is None and detection.provenance == {}
+    assert masked(robot) == [[5, 5], [35, 45]] and detection.provenance["floor"] == FLOOR
+    assert 0 <= detection.covered < 1 and robot.document.changed, "what was found can be saved"
 
 
 def test_a_small_frame_is_kept_exactly(robot, children):
@@ -102,8 +105,9 @@ def test_what_is_left_of_a_cancelled_one_is_dropped(robot, children, monkeypatch
     children[0].events = [READY, *TILES, DONE]
     robot.frame(2)
     robot.key("Escape")
+    found = masked(robot)
     robot.frame(3)
-    assert robot.document.detection.confidence is None
+    assert masked(robot) == found and len(found) < 4, "what came is kept, and no more"
     robot.key("D")
     children[1].events = [READY, DONE]
     robot.settle()
@@ -157,8 +161,8 @@ def begun(robot, children, count=2):
 def test_continue_asks_only_for_the_rest(robot, children):
     assert "Continue" not in robot.in_sight()
     begun(robot, children)
-    assert robot.document.detection.confidence is None, "what was there before is shown"
-    assert "50 %" in said(robot)
+    assert len(masked(robot)) == 2, "there was nothing before: what was found is kept"
+    assert "50.0%" in said(robot)
     robot.click("Continue")
     detection = robot.document.detection
     assert set(children[1].request["known"]) == set(BOXES[:2])

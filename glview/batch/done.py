@@ -49,8 +49,8 @@ def standing(item, source, image, request, wanted):
 
 def _same(known, wanted, masked):
     """Whether two provenances are of the same map and, if it is `masked`, of the same mask."""
-    if any(known.get(key) != wanted.get(key) for key in DECIDING):
-        return False
+    if any(known.get(key) != wanted.get(key) for key in DECIDING) or "covered" in known:
+        return False  # "covered" is there where only a part of the frame was searched
     if not masked:
         return True
     grown = ("dilation", "shape") if wanted["dilation"] else ("dilation",)

@@ -241,15 +241,20 @@ def _pooled(image, factor, y0, y1, x0, x1):
 def level_values(pyramid, level, joining, most=1 << 16):
     """Some values of a level as `tile` shows them under a `stretch.Joining`.
 
-    pyramid: complete.  level: levels finer than those kept are taken for the finest kept.
-    Returns (n,) float32, n up to about `most`, evenly spaced over the frame; NaN and Inf kept.
+    level: levels finer than those kept are taken for the finest kept.
+    Returns (n,) float32, n up to about `most`, evenly spaced over the frame; NaN and Inf kept, NaN
+    too for what was not read yet.
     """
     factor = 1 << max(level, pyramid.level)
     height, width = pyramid.mean[factor].shape
     step = max(1, math.isqrt(height * width // most))
     mean, largest = (part[factor][step // 2 :: step, step // 2 :: step]
                      for part in (pyramid.mean, pyramid.max))
-    return _joined(mean, largest, factor, joining.rule, joining.noise).ravel()
+    values = _joined(mean, largest, factor, joining.rule, joining.noise)
+    ready = pyramid.ready(factor, 0, height, 0, width)
+    if ready is not True:
+        values = np.where(ready[step // 2 :: step, step // 2 :: step], values, np.float32(np.nan))
+    return values.ravel()
 
 
 def _joined(mean, most, factor, rule, noise):

@@ -28,6 +28,7 @@ ORIGIN = (
     ("crop", "CRCROP", "side of its stamps in pixels"),
     ("added", "CRNADD", "pixels added by hand"),
     ("deleted", "CRNDEL", "pixels deleted by hand"),
+    ("covered", "CRCOVER", "share of the frame that was searched"),
     ("plane", "CRPLANE", "plane of the cube, from 0"),
     ("floor", "CRFLOOR", "confidence below this was kept as 0"),
 )
