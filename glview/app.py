@@ -151,9 +151,11 @@ class Desk:
         while quiet < FRAMES_AFTER_EVENT and time.monotonic() < until:
             self.frame()
             quiet = quiet + 1 if self.settled else 0
-            if not quiet:
-                # Not sooner, for software OpenGL draws on the cores that the workers need.
+            if not quiet and self.detector.running is None:
                 self.platform.rest(DETECTING_SECONDS)
+            elif not quiet:
+                # Not for every tile, for software OpenGL draws on the cores that the model needs.
+                time.sleep(DETECTING_SECONDS)
         return quiet >= FRAMES_AFTER_EVENT
 
     def run(self, each_frame=lambda desk: None):
