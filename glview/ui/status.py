@@ -33,7 +33,9 @@ def _doing(desk, document):
     if desk.busy_words:
         words.append(desk.busy_words)
     words.append(_loading(desk, document))
-    words.append(f"{size_text(desk.held_bytes)} of {size_text(desk.workspace.budget.memory)}")
+    budget = desk.workspace.budget
+    words.append(f"{size_text(desk.held_bytes)} of {size_text(budget.memory)}")
+    words.append(f"GPU {size_text(desk.scene.tiles.nbytes)} of {size_text(budget.gpu)}")
     return "   ".join(filter(None, words))
 
 
