@@ -8,12 +8,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("LIBGL_ALWAYS_SOFTWARE", "1")
 # One place for all tests, so that kernels compile once, and not beside the sources, where files of
 # a renamed module would be found again.
 os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / ".cache" / "numba"))
+# The same examples each time, so that a red run is the change's own doing; for new ones every time:
+# pytest --hypothesis-profile=default
+settings.register_profile("same", derandomize=True)
+settings.load_profile("same")
 # No test opens a window on the developer's desktop; the tests of the window bring their own server.
 for name in ("DISPLAY", "WAYLAND_DISPLAY"):
     os.environ.pop(name, None)

@@ -57,6 +57,23 @@ def with_changes(content, hdu, changes):
     return bytes(content)
 
 
+@pytest.mark.parametrize("card", ["ZBLANK", "ZSCALE", "ZZERO"])
+def test_a_scale_that_is_no_number_is_told_at_opening(tmp_path, card):
+    data, keywords = FILES["dither"]
+    hdu = fits.CompImageHDU(data, **keywords)
+    hdu.writeto(tmp_path / "a.fits")
+    content = (tmp_path / "a.fits").read_bytes()
+    line = b"%-8s= '1-2'" % card.encode()
+    blank = content.index(b"ZBLANK  =")
+    content = content[:blank] + line.ljust(80) + content[blank + 80 :]
+    (tmp_path / "a.fits").write_bytes(
+        content.replace(b"= '" + card.encode(), b"= '" + card[::-1].encode())
+    )
+    source, hdu = open_source(tmp_path / "a.fits"), walk(tmp_path / "a.fits")[1]
+    with pytest.raises(ReadError, match=f"card {card} is '1-2'"):
+        fitscomp.open_tiles(source, hdu)
+
+
 @settings(deadline=5000, max_examples=60, suppress_health_check=[HealthCheck.differing_executors])
 @given(changes=CHANGES)
 def test_changed_bytes_give_holes_or_a_read_error(sound, changes):

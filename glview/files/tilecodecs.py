@@ -36,6 +36,9 @@ class Decoder:
             raise FitsError(f"the compressed image has impossible Rice settings: {self.code}")
         if type(self.seed) is not int:
             raise FitsError(f"the header card ZDITHER0 is {self.seed!r}, not a whole number")
+        defaults = {"ZSCALE": 1, "ZZERO": 0, "ZBLANK": hdu.cards.get("BLANK", 1e10)}
+        if self.quantised:
+            self.constants = {key: table.constant(key, value) for key, value in defaults.items()}
         self.random = None
         self.spare = table.source.shared.setdefault("scratch", [])  # of calls that ended
 
@@ -106,9 +109,10 @@ class Decoder:
             self.random = rice.noise()
         terms = np.empty((len(jobs), 2))
         if self.quantised:
-            terms[:, 0] = self.table.number("ZSCALE", numbers, 1)
-            terms[:, 1] = self.table.number("ZZERO", numbers, 0)
-            blanks = self.table.number("ZBLANK", numbers, self.hdu.cards.get("BLANK", 1e10))
+            terms[:, 0], terms[:, 1], blanks = (
+                self.table.column(key)[numbers] if value is None else value
+                for key, value in self.constants.items()
+            )
             jobs[:, 6] = np.clip(blanks, -rice.NO_BLANK, rice.NO_BLANK)
             jobs[:, 7] = (numbers + (self.seed - 1) % rice.N_RANDOM) % rice.N_RANDOM
         else:

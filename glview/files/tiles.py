@@ -137,14 +137,14 @@ class Table:
         sizes, offsets = (np.where(sound, x, -1).astype(np.int64) for x in (sizes, offsets))
         return self.hdu.data_offset + self.heap + offsets, sizes
 
-    def number(self, name, numbers, default):
-        """ZSCALE, ZZERO or ZBLANK of tiles, from the column of that name or the header's card."""
+    def constant(self, name, default):
+        """ZSCALE, ZZERO or ZBLANK of all tiles, from the header's card; None if a column has it."""
         if name in self.names:
-            return self.column(name)[numbers]
+            return None
         value = self.hdu.cards.get(name, default)
         if type(value) not in (int, float) or not abs(value) < 1e300:
             raise FitsError(f"the header card {name} is {value!r}, not a number")
-        return np.full(len(numbers), float(value))
+        return float(value)
 
 
 def fetch(source, places, sizes, room):
