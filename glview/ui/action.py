@@ -1,0 +1,46 @@
+"""What a row of the commands is made of, and what they ask of the desk alike.
+
+`desk` is the running application; commands call its methods or change its workspace.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Action:
+    """run, enabled, checked: functions of the desk; checked None: not a switch.
+
+    keys: the first is shown in the menu.  repeat: holding the key repeats it.
+    """
+
+    menu: str
+    label: str
+    keys: tuple[str, ...]
+    run: Callable[[Any], None]
+    enabled: Callable[[Any], bool] = lambda desk: desk.workspace.document is not None
+    checked: Callable[[Any], bool] | None = None
+    repeat: bool = False
+
+
+def always(desk):
+    """The command needs nothing."""
+    return True
+
+
+def has_mask(desk):
+    """There is anything a mask could be made of."""
+    return desk.workspace.document is not None and desk.workspace.document.has_mask
+
+
+def is_whole(desk):
+    """The picture is all there, not still being unpacked."""
+    return desk.workspace.document is not None and desk.workspace.document.whole
+
+
+def has_objects(desk):
+    """The mask has objects that are found."""
+    document = desk.workspace.document
+    objects = None if document is None else document.review.objects
+    return objects is not None and len(objects) > 0
