@@ -93,7 +93,8 @@ class Document:
 
     images: all pictures in the file; image: the one shown.  preview: (h, w) float32, every
     `step`-th row and column.  sample: pixel statistics, sampled or exact.  pyramid: its reduced
-    levels, as far as they are read; pools: those of its mask.  sky: (y, x) -> text of the position
+    levels, as far as they are read; pools: those of its mask.  verdicts: {(y, x): "accepted" or
+    "rejected"}, by a pixel of the object that was judged.  sky: (y, x) -> text of the position
     on the sky, or None.  saved: the stamp of the confidence that is on disk.  seen, level: the box
     of it that the panes show, or None, and the pyramid level they are drawn from.  key: names the
     document in caches, which may outlive it; unlike its id() it never comes again while a cache
@@ -113,6 +114,7 @@ class Document:
         self.edits = Edits(image.shape)
         self.history = history.History()
         self.review = Review()
+        self.verdicts = {}
         self.sky = self.seen = None
         self.saved = self.level = 0
         self._known = {}

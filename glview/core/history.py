@@ -36,6 +36,44 @@ class Stroke:
             document.edits.put(patch.y, patch.x, patch.before)
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """Objects were judged.  changes: (y, x, before, after) of each: its anchor pixel, and what was
+    and is said of it, "accepted", "rejected" or "" for nothing."""
+
+    changes: tuple[tuple[int, int, str, str], ...]
+
+    def do(self, document):
+        for y, x, _, after in self.changes:
+            _judge(document.verdicts, (y, x), after)
+
+    def undo(self, document):
+        for y, x, before, _ in reversed(self.changes):
+            _judge(document.verdicts, (y, x), before)
+
+
+@dataclass(frozen=True)
+class Together:
+    """Steps that are done and taken back as one."""
+
+    steps: tuple[Any, ...]
+
+    def do(self, document):
+        for step in self.steps:
+            step.do(document)
+
+    def undo(self, document):
+        for step in reversed(self.steps):
+            step.undo(document)
+
+
+def _judge(verdicts, anchor, said):
+    if said:
+        verdicts[anchor] = said
+    else:
+        verdicts.pop(anchor, None)
+
+
 class History:
     """Steps done and undone, without limit.
 
