@@ -18,6 +18,7 @@ from glview.core.pyramid import tile
 from glview.core.tiles import level_shape
 from glview.core.view import Window
 from glview.gl import textures
+from glview.gl.region import AT_ONCE
 from glview.gl.tilestore import PREVIEWS, Tiles, TileStore
 from glview.library import entry_of_array
 
@@ -206,6 +207,27 @@ def test_a_pencil_stroke_is_there_in_the_same_frame(buffers):
     state, (y0, x0, y1, x1) = cells(buffers.regions.state, region), region.box
     assert np.array_equal(state == mask.ADDED, document.edits.plane[y0:y1, x0:x1] == mask.EDIT_ADD)
     assert (state == mask.ADDED).any()
+
+
+def test_a_frame_uploads_a_part_and_a_stroke_goes_first(gl):
+    values = np.random.default_rng(3).random((3000, 3000), np.float32)
+    document, fresh = document_of(np.zeros((3000, 3000), np.uint8), values), Buffers(gl, 64)
+    windows = [window_of((0, 0, 3000, 3000))]
+    fresh.once(document, [window_of((0, 0, 200, 200))])
+    fresh.once(document, windows)
+    waiting = [key for key, _ in fresh.regions.wishes if key[1] == "confidence"]
+    assert 36 - 1 - AT_ONCE // (512 * 512 * 4) <= len(waiting) < 36 and not fresh.regions.sharp
+    document.edits.draw((2900, 2900), (2900, 2900), 4, mask.EDIT_ADD)
+    fresh.once(document, windows)
+    assert not [key for key, _ in fresh.regions.wishes if key[1] == "edits"]
+    document.detection.stamps.touch((0, 0, 100, 100))
+    fresh.once(document, windows)
+    assert fresh.regions.sharp is False
+    assert (0, 0) not in [key[-2:] for key, _ in fresh.regions.wishes if key[1] == "confidence"]
+    region = fresh.draw(document, windows)
+    assert fresh.regions.sharp
+    y0, x0, y1, x1 = region.box
+    assert same_bits(cells(fresh.regions.confidence, region), values[y0:y1, x0:x1])
 
 
 def test_what_did_not_change_is_not_drawn_again(buffers):

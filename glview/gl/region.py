@@ -16,6 +16,7 @@ from glview.gl.area import Cells, buffer_side, newest_around, region_for
 from glview.gl.program import assign, build
 
 NOTHING_KNOWN = -1.0
+AT_ONCE = 8 << 20  # bytes of tiles from memory that one frame may put; a stroke needs much less
 
 
 class Regions:
@@ -34,7 +35,7 @@ class Regions:
         self._reach = ctx.vertex_array(build(ctx, "reach.frag"), [])
         self._state = ctx.vertex_array(build(ctx, "state.frag"), [])
         self._keys = {}
-        self.wishes = {}
+        self.wishes, self._room = {}, 0
         self.versions = dict.fromkeys(("image", "confidence", "edits", "reach", "state"), 0)
         self.sharp, self.cells = True, {}
 
@@ -47,12 +48,12 @@ class Regions:
         stamp -> a callable for a worker; `sharp` is False while a stand-in is drawn for something.
         `versions` counts how often each buffer was drawn.
         """
-        self.wishes, self.sharp = {}, True
+        self.wishes, self.sharp, self._room = {}, True, AT_ONCE
         region = region_for(document, windows, self._held.most, self._largest)
         owner = document.key
         self._draw_image(document, region, owner, joining)
-        some = self._draw_confidence(document, region, owner)
-        some |= self._draw_edits(document, region, owner)
+        some = self._draw_edits(document, region, owner)  # first: they take what may be put at once
+        some |= self._draw_confidence(document, region, owner)
         self.cells = {"values": Cells((self.versions["image"],), self.image.texture, joining.rule,
                                       (("reach", joining.reach),))}
         if some:
@@ -149,7 +150,10 @@ class Regions:
             def maker(level, ty, tx):
                 return _cut(edits.plane, edits.shape, ty, tx)
 
-            found = self._tiles("edits", region, (owner, "edits"), edits.stamps.at, maker)
+            def stamp(level, ty, tx):
+                return edits.stamps.at(level, ty, tx) or None
+
+            found = self._tiles("edits", region, (owner, "edits"), stamp, maker)
         key = (owner, region, found)
         if self._keys.get("edits") != key:
             self._start("edits", region, (0.0,))
@@ -184,16 +188,23 @@ class Regions:
     def _tiles(self, kind, region, owner, stamp_of, maker):
         """What to paste for the region, coarse before fine: ((key, level, ty, tx, stamp), ...).
 
-        Missing tiles are wished for; in-memory kinds at level 0 are put at once, so that a stroke
-        of the pencil shows in the frame in which it is made.
+        stamp_of: of a level, ty, tx; None where there is nothing.  Missing tiles are wished for.
+        Some of those in memory are put at once, those that are shown already before others, so that
+        a stroke of the pencil shows in its own frame.
         """
         store, found, parents = self.stores[kind], [], {}
-        for ty, tx in tiles.visible(region.shape, 0, region.box):
+        places = sorted(tiles.visible(region.shape, 0, region.box),
+                        key=lambda place: store.slot((*owner, region.level, *place)) is None)
+        for ty, tx in places:
             key, stamp = (*owner, region.level, ty, tx), stamp_of(region.level, ty, tx)
+            if stamp is None:
+                continue
             if store.stamp(key) != stamp:
                 make = maker(region.level, ty, tx)
-                if make is not None and region.level == 0 and kind != "image":
-                    store.put(key, make(), stamp)
+                if make is not None and region.level == 0 and kind != "image" and self._room > 0:
+                    made = make()
+                    store.put(key, made, stamp)
+                    self._room -= made.nbytes
                 elif make is not None:
                     self.wishes[key, stamp] = make
             if store.slot(key) is None:
@@ -203,7 +214,7 @@ class Regions:
                 self.sharp &= store.stamp(key) == stamp
                 found.append((key, region.level, ty, tx, store.stamp(key)))
         coarse = sorted(parents.values(), key=lambda one: -one[1])
-        return (*coarse, *found)
+        return (*coarse, *sorted(found, key=lambda one: one[2:4]))
 
     @staticmethod
     def _parent(store, owner, level, ty, tx):
