@@ -2,8 +2,9 @@
 
 Reads lines of JSON from standard input.  The first one asks: model, and either path, hdu, plane,
 shape and stamp of a file, or block (a descriptor of `models.blocks`) and shape; perhaps device,
-tiling, crop, tile, precision, known (boxes not to search again) and centre.  Later ones may say
-{"centre": [y, x]}: what is there comes next.  Its end means that nobody waits any more.
+tiling, crop, tile, precision, known (boxes not to search again), box (all that is searched) and
+centre.  Later ones may say {"centre": [y, x]}: what is there comes next.  Its end means that nobody
+waits any more.
 
 Writes events to the descriptor FD, see `models.wire` and `models.remote.Detection.poll`.
 Whatever libraries print goes elsewhere.
@@ -119,7 +120,7 @@ def _run(request, orders, say):
         on_tile=lambda *tile: say({"tile": tile[:4]}, tile[4]),
         gaze=lambda: orders.centre,
     )
-    result = model.stream(image, watch, request.get("known", ()))
+    result = model.stream(image, watch, request.get("known", ()), request.get("box"))
     return {"done": True, "notes": list(result.notes), "seconds": round(result.seconds, 3)}
 
 
@@ -145,7 +146,7 @@ def _light(image):
         except ReadError:
             return image.read32(*box)
 
-    return replace(image, read=read, fill=None)
+    return replace(image, read=read, fill=None, fill_turned=None)
 
 
 def _stamp(path):

@@ -1,16 +1,19 @@
 """Reduced images against numpy's nanmean and nanmax over padded cells."""
 
+import os
 import threading
 import time
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from cells import checked, filled, frame, judged_max, judged_mean
 
 from glview.core import onepass, pyramid, reduce
 from glview.core.cancel import Cancelled
 from glview.core.image import Image, from_array
 from glview.core.pyramid import Pyramid, base_factor, build
+from glview.files import open_images
 
 SHAPES = [(1, 1), (1, 37), (37, 1), (8, 8), (16, 24), (17, 31), (65, 63), (3, 130)]
 FLOAT = np.dtype(np.float32)
@@ -51,6 +54,46 @@ def test_pools_are_nanmean_and_nanmax(shape, bad, factor):
     assert mean.dtype == maximum.dtype == np.float32
     np.testing.assert_allclose(mean, judged_mean(array, factor), rtol=2e-7)
     np.testing.assert_array_equal(maximum, judged_max(array, factor).astype(np.float32))
+
+
+@pytest.mark.parametrize("factor", [2, 8])
+@pytest.mark.parametrize("bad", [0.0, 0.001, 0.9])
+@pytest.mark.parametrize("shape", [*SHAPES, (32, 8200), (40, 20001)])
+def test_bytes_the_other_way_round_give_the_same(shape, bad, factor):
+    array = frame(shape, bad, factor)
+    results = []
+    for block, turned in ((array.copy(), False), (array.byteswap(), True)):
+        made = np.zeros((3, *(-(-n // factor) for n in shape)), np.float32)
+        counts = np.zeros(4, np.int64)
+        low, high, left = reduce.pool(block, factor, *made[:2], 0, 0, made[2], 0, counts, turned)
+        values = np.zeros(array.size, np.float32)
+        taken = reduce.pick(block, 0, shape[1], 3, values, 0, left)
+        results.append((made.view(np.uint32), low, high, counts, values[:taken].copy()))
+        assert np.array_equal(block.byteswap() if left else block, array, equal_nan=True)
+    for one, two in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert left == (factor == 8 and shape[0] % 8 == 0 and bool(np.isfinite(array).all()))
+
+
+@pytest.mark.parametrize("widest", [256, pyramid.WIDEST])
+@pytest.mark.parametrize(("bad", "lost"), [(0.0, 0), (0.001, 0), (0.0, 5)])
+def test_a_file_gives_what_its_array_gives(tmp_path, small_bands, monkeypatch, widest, bad, lost):
+    monkeypatch.setattr(pyramid, "WIDEST", widest)
+    array = frame((200, 701), bad)
+    fits.PrimaryHDU(array).writeto(tmp_path / "a.fits")
+    if lost:
+        size = 2880 + 4 * array[:-lost].size
+        os.truncate(tmp_path / "a.fits", size)
+        array[-lost:] = np.nan
+    image = open_images(tmp_path / "a.fits")[0]
+    assert image.fill_turned is not None
+    made, judge = filled(image), filled(from_array(array))
+    checked(made, array)
+    for factor in made.mean:
+        assert np.array_equal(made.mean[factor], judge.mean[factor], equal_nan=True)
+    found, expected = vars(made.statistics).copy(), vars(judge.statistics)
+    assert np.array_equal(found.pop("values"), expected["values"])
+    assert found == {name: expected[name] for name in found}
 
 
 @pytest.mark.parametrize("bad", [0.0, 0.01, 0.7, 1.0])

@@ -38,6 +38,8 @@ class Image:
         float32: what `read` gives, converted; NaN, and one Fault, where a pixel cannot be had; may
         be called from several threads at once.  None where `read` is all there is.  It may load
         numba, which `read` does not: the first picture is made by `read`.
+    fill_turned: the same, but the bytes of each number are the other way round in `out`, as they
+        lie in the file; None where that saves nothing.
     source: the open file behind it, for `files` alone, or None.
     faults: filled by readers, from any thread; it only grows.
     stamp: (inode, size, time in ns) of the file just before it was opened, or None.
@@ -55,6 +57,7 @@ class Image:
     y_up: bool = True
     notes: tuple[str, ...] = ()
     fill: Callable[[int, int, int, int, int, np.ndarray], None] | None = None
+    fill_turned: Callable[[int, int, int, int, int, np.ndarray], None] | None = None
     source: object = None
     faults: list[Fault] = field(default_factory=list)
     stamp: tuple[int, int, int] | None = None
@@ -85,6 +88,14 @@ class Image:
                 return np.ascontiguousarray(box, np.float32)
             np.copyto(out, box, casting="unsafe")
             return out
+
+    def read_turned(self, y0, y1, x0, x1, out):
+        """As `read32` into `out`; True if the bytes of its numbers lie the other way round."""
+        if self.fill_turned is None:
+            self.read32(y0, y1, x0, x1, out)
+            return False
+        self.fill_turned(self.plane, y0, y1, x0, x1, out)
+        return True
 
 
 def from_array(array, name="array", y_up=True):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from glview.core import reduce
+from glview.core import halving, reduce
 from glview.core.cancel import Cancelled
 from glview.core.crew import each, step_back
 from glview.core.image import Fault
@@ -138,14 +138,14 @@ class Reader:
                 raise Cancelled
             end = min(y + self._rows, y1)
             block = self._pixels[: (end - y) * (x1 - x0)].reshape(end - y, x1 - x0)
-            self._image.read32(y, end, x0, x1, out=block)
+            turned = self._image.read_turned(y, end, x0, x1, block)
             row = (y - y0) // 8
-            least, largest = reduce.pool(
-                block, 8, mean, most, y_cell + row, x_cell, finite, row, counts)
+            least, largest, turned = reduce.pool(
+                block, 8, mean, most, y_cell + row, x_cell, finite, row, counts, turned)
             low, high = min(low, least), max(high, largest)
             place = y * self._pyramid.shape[1] + x0
             taken = reduce.pick(block, place, self._pyramid.shape[1], self._step, self._values,
-                                taken)
+                                taken, turned)
         return Census(counts, low, high, self._values[:taken].copy())
 
     def _halve(self, box):
@@ -154,7 +154,7 @@ class Reader:
         shape = [-(-(b - a) // factor) for a, b in zip(box[:2], box[2:], strict=True)]
         while factor < max(self._pyramid.mean):
             below, factor = self._at(factor, box), 2 * factor
-            reduce.halve(*below, *shape, *self._at(factor, box))
+            halving.halve(*below, *shape, *self._at(factor, box))
             shape = [-(-n // 2) for n in shape]
 
     def _at(self, factor, box):

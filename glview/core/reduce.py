@@ -4,8 +4,7 @@ In every function a cell at the right or bottom edge may be partial: it holds th
 The mean is that of the finite pixels, NaN if there is none.  The maximum ignores NaN, counts both
 infinities, and is NaN only where every pixel is.
 
-The loops over columns have neither branches nor sums across columns, so that they become vector
-instructions.
+The loops over columns have no branches and no sums across them, and become vector instructions.
 """
 
 import numba
@@ -16,15 +15,18 @@ _CHUNK = 8192  # columns worked on at once: what is kept of them stays in the ne
 
 
 @numba.njit(cache=True, nogil=True)
-def pool(block, factor, mean, maximum, y_cell, x_cell, finite, row, counts):
+def pool(block, factor, mean, maximum, y_cell, x_cell, finite, row, counts, turned=False):
     """Mean, maximum and number of finite pixels of every cell, and a census of the block.
 
     block: (h, w) float32, any unit, C-contiguous.  factor: 2, 4 or 8.
-    mean, maximum: (H, W) float32, C-contiguous; the block's cells are written from y_cell, x_cell.
-    finite: (N, M) float32, C-contiguous; the numbers are written from row, 0.
+    turned: the bytes of each pixel lie the other way round; they are put right here if need be.
+    mean, maximum: (H, W) float32, C-contiguous, written from y_cell, x_cell on.
+    finite: (N, M) float32, C-contiguous; the numbers, from row, 0 on.
     counts: (4,) int64; numbers of NaN, +Inf, -Inf and finite pixels are added, in this order.
-    Returns (low, high): extremes of the finite pixels (Inf, -Inf if there is none).
+    Returns (low, high, turned): extremes of the finite pixels (Inf, -Inf if there is none); whether
+    the bytes still lie the other way round.
     """
+    bits = block.view(np.uint32)
     size = min(_CHUNK, -(-block.shape[1] // 8) * 8)
     parts, columns, halves = _two(size), _two(size), _two(size)
     sums, half_sums = np.empty(size // 2, np.float64), np.empty(size // 2, np.float64)
@@ -32,12 +34,23 @@ def pool(block, factor, mean, maximum, y_cell, x_cell, finite, row, counts):
     nothing = np.full(size, np.float32(np.nan))
     for y in range(0, block.shape[0], factor):
         rows = block[y : y + factor]
+        whole = factor == 8 and rows.shape[0] == 8
         for x in range(0, block.shape[1], size):
             n = min(size, block.shape[1] - x)
             first, last = x // factor, -(-(x + n) // factor)
             target = (mean[y_cell + y // factor, x_cell + first : x_cell + last],
                       maximum[y_cell + y // factor, x_cell + first : x_cell + last],
                       finite[row + y // factor, first:last])
+            if turned and whole and _gather_sound(bits[y : y + 8], x, n, *parts, columns[1],
+                                                  lowest):
+                cells = _halve_sound(n, *parts, sums, half_sums, columns[1], halves[1])
+                _write_sound(n, *cells, *target)
+                counts[FINITE] += 8 * n
+                _raise(last - first, cells[1], highest)
+                continue
+            if turned:
+                _turn(bits)
+                turned = False
             _gather(rows, x, n, nothing, *parts, *columns, lowest)
             _sum_pairs(-(-n // 8) * 4, *parts, columns[0], sums)
             cells = _halvings(factor, n, sums, half_sums, columns, halves)
@@ -50,7 +63,81 @@ def pool(block, factor, mean, maximum, y_cell, x_cell, finite, row, counts):
                 _careful(rows, x, n, factor, *target, counts)
             _raise(last - first, cells[2], highest)
     low, high = -_largest(-lowest), _largest(highest)
-    return _extremes(block) if low == -np.inf or high == np.inf else (low, high)
+    if low == -np.inf or high == np.inf:
+        low, high = _extremes(block)
+    return low, high, turned
+
+
+# What nearly every block is: as FITS stores it, whole cells, and nothing but numbers in them.
+
+
+@numba.njit(cache=True, nogil=True)
+def _gather_sound(bits, x, n, totals, firsts, most, lowest):
+    """As `_gather` for 8 rows of turned finite numbers, as uint32; False if there are others."""
+    r0, r1, r2, r3 = bits[0, x : x + n], bits[1, x : x + n], bits[2, x : x + n], bits[3, x : x + n]
+    r4, r5, r6, r7 = bits[4, x : x + n], bits[5, x : x + n], bits[6, x : x + n], bits[7, x : x + n]
+    for i in range(n):
+        first, total = _turned(r0[i]), np.float32(0)
+        smallest, largest = lowest[i], np.float32(-np.inf)
+        for word in (r0[i], r1[i], r2[i], r3[i], r4[i], r5[i], r6[i], r7[i]):
+            value = _turned(word)
+            total += value - first
+            smallest = value if value < smallest else smallest
+            largest = value if value > largest else largest
+        totals[i], firsts[i], most[i], lowest[i] = total, first, largest, smallest
+    end = -(-n // 8) * 8
+    totals[n:end], firsts[n:end], most[n:end] = 0, 0, -np.inf
+    return _numbers(n, totals, totals)[1]
+
+
+@numba.njit(cache=True, nogil=True)
+def _turned(word):
+    return np.uint32(_swapped(word)).view(np.float32)
+
+
+@numba.njit(cache=True, nogil=True)
+def _swapped(word):
+    inner = ((word >> np.uint32(8)) & np.uint32(0xFF00)) | (
+        (word << np.uint32(8)) & np.uint32(0xFF0000))
+    return np.uint32(inner | (word >> np.uint32(24)) | (word << np.uint32(24)))
+
+
+@numba.njit(cache=True, nogil=True)
+def _turn(bits):
+    for line in bits:
+        for i in range(line.size):
+            line[i] = _swapped(line[i])
+
+
+@numba.njit(cache=True, nogil=True)
+def _halve_sound(n, totals, firsts, sums, half_sums, most, half_most):
+    """Join the columns of whole cells; returns (sums, most) of the cells."""
+    n = -(-n // 8) * 4
+    for i in range(n):
+        left = np.float64(totals[2 * i]) + np.float64(firsts[2 * i]) * 8.0
+        sums[i] = left + (np.float64(totals[2 * i + 1]) + np.float64(firsts[2 * i + 1]) * 8.0)
+    _add_pairs(n // 2, sums, half_sums)
+    _add_pairs(n // 4, half_sums, sums)
+    _larger_pairs(n, most, half_most)
+    _larger_pairs(n // 2, half_most, most)
+    _larger_pairs(n // 4, most, half_most)
+    return sums, half_most
+
+
+@numba.njit(cache=True, nogil=True)
+def _larger_pairs(n, most, half_most):
+    for i in range(n):
+        a, b = 2 * i, 2 * i + 1
+        half_most[i] = most[a] if most[a] > most[b] else most[b]
+
+
+@numba.njit(cache=True, nogil=True)
+def _write_sound(n, sums, most, mean, maximum, finite):
+    for i in range(mean.size):
+        mean[i], maximum[i], finite[i] = sums[i] / 64.0, most[i], np.float32(64)
+    last = mean.size - 1
+    finite[last] = np.float32(8 * (n - 8 * last))
+    mean[last] = sums[last] / np.float64(finite[last])
 
 
 @numba.njit(cache=True, nogil=True)
@@ -98,8 +185,7 @@ def _sum_pairs(n, totals, firsts, numbers, sums):
     for i in range(n):
         a, b = 2 * i, 2 * i + 1
         left = np.float64(totals[a]) + np.float64(firsts[a]) * np.float64(numbers[a])
-        right = np.float64(totals[b]) + np.float64(firsts[b]) * np.float64(numbers[b])
-        sums[i] = left + right
+        sums[i] = left + (np.float64(totals[b]) + np.float64(firsts[b]) * np.float64(numbers[b]))
 
 
 @numba.njit(cache=True, nogil=True)
@@ -125,9 +211,8 @@ def _add_pairs(n, sums, half_sums):
 @numba.njit(cache=True, nogil=True)
 def _join_pairs(n, numbers, most, half_numbers, half_most):
     for i in range(n):
-        a, b = 2 * i, 2 * i + 1
-        half_numbers[i] = numbers[a] + numbers[b]
-        half_most[i] = most[a] if most[a] > most[b] else most[b]
+        half_numbers[i] = numbers[2 * i] + numbers[2 * i + 1]
+    _larger_pairs(n, most, half_most)
 
 
 @numba.njit(cache=True, nogil=True, fastmath={"reassoc"})
@@ -198,68 +283,18 @@ def _extremes(block):
 
 
 @numba.njit(cache=True, nogil=True)
-def halve(mean, maximum, finite, y, x, height, width, mean2, maximum2, finite2, y2, x2):
-    """The next level: 2 x 2 cells of a level made by `pool`, means weighted by their pixels.
-
-    mean, maximum: (H, W) float32, C-contiguous; height x width cells from y, x are read.
-    finite: (N, M) float32, C-contiguous, read from 0, 0.
-    mean2, maximum2: written from y2, x2.  finite2: written from 0, 0.
-    """
-    no_mean, no_number = np.zeros(width, np.float32), np.zeros(width, np.float32)
-    no_maximum = np.full(width, np.float32(np.nan))
-    n = -(-width // 2)
-    for i in range(-(-height // 2)):
-        j = y + 2 * i
-        above = mean[j, x : x + width], finite[2 * i, :width], maximum[j, x : x + width]
-        below = no_mean, no_number, no_maximum
-        if 2 * i + 1 < height:
-            j += 1
-            below = mean[j, x : x + width], finite[2 * i + 1, :width], maximum[j, x : x + width]
-        _halve_rows(width // 2, *above, *below, mean2[y2 + i, x2 : x2 + n], finite2[i, :n],
-                    maximum2[y2 + i, x2 : x2 + n])
-        if width % 2:
-            last = width - 1
-            total = (_weighed(above[0][last], above[1][last])
-                     + _weighed(below[0][last], below[1][last]))
-            number = above[1][last] + below[1][last]
-            mean2[y2 + i, x2 + n - 1] = total / number if number else np.nan
-            finite2[i, n - 1] = number
-            maximum2[y2 + i, x2 + n - 1] = _larger(above[2][last], below[2][last])
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _halve_rows(n, mean, finite, most, mean_b, finite_b, most_b, mean2, finite2, most2):
-    for i in range(n):
-        a, b = 2 * i, 2 * i + 1
-        total = (_weighed(mean[a], finite[a]) + _weighed(mean[b], finite[b])
-                 + _weighed(mean_b[a], finite_b[a]) + _weighed(mean_b[b], finite_b[b]))
-        number = finite[a] + finite[b] + finite_b[a] + finite_b[b]
-        mean2[i] = total / number
-        finite2[i] = number
-        most2[i] = _larger(_larger(most[a], most[b]), _larger(most_b[a], most_b[b]))
-
-
-@numba.njit(cache=True, nogil=True)
-def _weighed(mean, number):
-    return np.float64(mean) * number if number > 0 else 0.0
-
-
-@numba.njit(cache=True, nogil=True)
-def _larger(a, b):
-    """The larger one; the other if one is NaN."""
-    return a if a >= b or b != b else b
-
-
-@numba.njit(cache=True, nogil=True)
-def pick(block, place, width, step, values, taken):
+def pick(block, place, width, step, values, taken, turned=False):
     """Take the finite ones of every step-th pixel of a frame, in reading order from its first.
 
     block: (h, w) float32, whose first pixel is number `place` of the frame, `width` wide.
     values: (n,) float32, of which `taken` are already there; returns how many are now.
+    turned: the bytes of each pixel lie the other way round.
     """
+    bits = block.view(np.uint32)
     for y in range(block.shape[0]):
         for x in range(-(place + y * width) % step, block.shape[1], step):
-            if abs(block[y, x]) < np.inf:
-                values[taken] = block[y, x]
+            value = _turned(bits[y, x]) if turned else block[y, x]
+            if abs(value) < np.inf:
+                values[taken] = value
                 taken += 1
     return taken

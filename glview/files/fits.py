@@ -9,7 +9,9 @@ from glview.core.image import Image
 from glview.files.header import FitsError, scan
 from glview.files.raster import Raster, Scaling, copy
 
-OWN = ("CR_MASK", "CR_PROBABILITY", "CR_EDITS")
+MASKS = ("CR_MASK", "CR_PROBABILITY", "CR_EDITS")  # whoever wrote them
+OWN = (*MASKS, "CR_DQ", "CR_CLEANED", "CR_REVIEW")
+PENDING, TOKEN = "GLV_PENDING", "GLVTOKEN"  # what stands in a file while a mask is saved into it
 VIEWABLE = ("image", "compressed")
 FEWEST_ROWS = 0.01  # below this share of the rows the header is wrong rather than the file cut off
 
@@ -46,13 +48,23 @@ def select(found, ext=None):
     because = f" ({found.problem})" if found.problem else ""
     if not hits:
         raise FitsError(f"there is no extension {ext}; the file has: {there}{because}")
-    pictures = [hdu for hdu in hits if hdu.kind in VIEWABLE]
+    pictures = [hdu for hdu in hits if hdu.kind in VIEWABLE and not is_pending(hdu)]
     if not pictures and ext is not None:
         raise FitsError(f"extension {ext} holds no picture but is of kind {hits[0].kind!r}")
     if not pictures:
         raise FitsError(f"the file holds no picture; it has: {there}{because}")
-    science = [hdu for hdu in pictures if hdu.name.upper() not in OWN]
+    science = [hdu for hdu in pictures if hdu.name.upper() not in MASKS and not is_own(hdu)]
     return (science or pictures) if ext is None else pictures
+
+
+def is_own(hdu):
+    """Whether glview wrote this extension."""
+    return hdu.name.upper() in OWN and "GLVVERS" in hdu.cards
+
+
+def is_pending(hdu):
+    """Whether an extension is what an unfinished save of glview's left."""
+    return hdu.name == PENDING and TOKEN in hdu.cards
 
 
 def matches(hdu, ext):
@@ -85,11 +97,11 @@ def _image(source, found, hdu):
         from glview.files.fitscomp import open_tiles
 
         physical, read, fill, faults = open_tiles(source, hdu)
-        notes = ()
+        turned, notes = None, ()
     else:
         raster, notes = _raster(source, found.size, hdu, width, height * planes)
         physical, read, fill = raster.physical, raster.planes(height), raster.fills(height)
-        faults = []
+        turned, faults = raster.turned(height), []
     if hdu.cards.get("SIMPLE") is False:
         notes += ("the header says SIMPLE = F: this file may not follow the FITS standard",)
     if found.problem and hdu.complete:
@@ -105,6 +117,7 @@ def _image(source, found, hdu):
         planes=planes,
         notes=source.notes + notes,
         fill=fill,
+        fill_turned=turned,
         faults=faults,
         source=source,
     )

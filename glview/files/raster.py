@@ -92,6 +92,18 @@ class Raster:
 
         return fill
 
+    def turned(self, height):
+        """`fill_turned` for the same Image: None unless it saves a pass over the numbers."""
+        whole = self.scaling is not None and (*self.scaling,) == AS_STORED
+        if not (self._same_size and whole) or self.stored.isnative:
+            return None
+
+        def fill(plane, y0, y1, x0, x1, out):
+            y0 += plane * height
+            self._read_box(y0, x0, out.view(self.stored), _take_over, in_place=True)
+
+        return fill
+
     def _read_box(self, y0, x0, out, take, in_place=False):
         """take(raw, skip, part) fills rows of `out` from raw rows, whose first columns it skips.
 
