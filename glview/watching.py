@@ -5,24 +5,39 @@ import time
 
 from glview.files.source import stamp_of
 
-EVERY = 0.5  # seconds between two looks, while frames are drawn at all
+EVERY = 1.0  # seconds between two looks
 
 
 class Watcher:
-    """Looks at the file on screen, in a worker: a network drive may take its time."""
+    """Looks at the file on screen, in a worker: a network drive may take its time.
+
+    The worker goes on looking while the window sleeps, and what it finds wakes the window.
+    """
 
     def __init__(self, workspace, jobs):
         self.workspace, self._jobs = workspace, jobs
-        self._told, self._next = {}, 0.0
+        self._told, self._watched = {}, None
 
     def update(self):
-        """Once a frame."""
-        entry, now = self._entry, time.monotonic()
-        if entry is None or now < self._next or self._jobs.has("watch"):
+        """Once a frame: watch the file that is on screen, as it was when it was last told of."""
+        entry = self._entry
+        now = None if entry is None else (entry, entry.stamp, self._known(entry))
+        if now == self._watched and (now is None or self._jobs.has("watch")):
             return
-        self._next = now + EVERY
-        self._jobs.start("watch", lambda cancelled: _stamp(entry.path),
-                         lambda stamp: self._seen(entry, stamp), lambda error: None)
+        self._watched = now
+        if now is None:
+            self._jobs.cancel("watch")
+        else:
+            self._watch(*now)
+
+    def _known(self, entry):
+        """The stamp that the user knows of; "" if it was told of an earlier opening."""
+        stamp, opened = self._told.get(id(entry), (entry.stamp, entry.stamp))
+        return stamp if opened == entry.stamp else ""
+
+    def _watch(self, entry, opened, known):
+        self._jobs.start("watch", lambda cancelled: _news(entry.path, known, cancelled),
+                         lambda stamp: self._seen(entry, opened, stamp), lambda error: None)
 
     @property
     def _entry(self):
@@ -31,27 +46,39 @@ class Watcher:
         opened = entry is not None and entry.path is not None and entry.stamp is not None
         return entry if opened and not entry.loading and not self._jobs.has("save") else None
 
-    def _seen(self, entry, stamp):
-        seen = stamp, entry.stamp
-        if entry is not self._entry or seen == self._told.get(id(entry)):
+    def _seen(self, entry, opened, stamp):
+        if entry is not self._entry or entry.stamp != opened:  # glview itself saved meanwhile
             return
-        self._told[id(entry)] = seen
+        self._told[id(entry)] = stamp, opened
         words = [sentence(entry.name), sentence(entry.name, removed=True)]
         self.workspace.notices[:] = [one for one in self.workspace.notices if one not in words]
-        if stamp != entry.stamp:
+        if stamp != opened:
             self.workspace.notify(words[stamp is None])
 
 
 def sentence(name, removed=False):
     """What the user is told of a file that is no longer the one that was opened."""
-    what = "was removed" if removed else "was changed by another program"
-    return (f"{name} {what} since it was opened; what is shown is the old content. "
-            "Ctrl+R: open it again")
+    if removed:
+        return (f"{name} was removed since it was opened; what is shown is the old content. "
+                "Ctrl+Shift+S saves the mask in a file of its own.")
+    return (f"{name} was changed by another program since it was opened; what is shown is the old "
+            "content. Ctrl+R opens it again.")
 
 
-def _stamp(path):
-    """The file's present stamp, None if it is gone."""
+def _news(path, known, cancelled):
+    """The file's stamp, None if it is gone, as soon as it is not `known`; worker."""
+    while not cancelled():
+        stamp = _stamp(path, known)
+        if stamp != known:
+            return stamp
+        time.sleep(EVERY)
+    return known
+
+
+def _stamp(path, known):
     try:
         return stamp_of(os.stat(path))
     except FileNotFoundError:
         return None
+    except OSError:  # a network drive that is away for a while
+        return known

@@ -1,5 +1,6 @@
 """The real window on a screen of its own, worked with as a person would: mouse, keyboard, eyes."""
 
+import os
 import time
 
 import numpy as np
@@ -167,6 +168,17 @@ def test_an_idle_window_uses_no_processor_time(screen, frame, tmp_path):
         time.sleep(2.0)
         assert program.cpu_seconds() - used < 0.1
         assert program.state["frame"] == frames
+        assert program.quit() == (0, "")
+
+
+def test_a_sleeping_window_tells_of_a_file_that_changed(screen, frame, tmp_path):
+    with Program(screen, tmp_path, frame, *OPTIONS) as program:
+        before = program.wait(lambda state: state["file"] is not None)
+        assert before["notices"] == []
+        time.sleep(1.5)  # it sleeps, and nothing will wake it but the file
+        os.utime(frame, ns=(5, 5))
+        told = program.wait(lambda state: state["notices"])["notices"]
+        assert "changed by another program" in told[0] and "Ctrl+R" in told[0]
         assert program.quit() == (0, "")
 
 
