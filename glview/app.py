@@ -4,12 +4,17 @@ import time
 import traceback
 from contextlib import ExitStack
 
+from glview.autosave import Autosave
 from glview.core.image import Fault
 from glview.core.tiles import pixels
+from glview.deciding import Decider
 from glview.detecting import Detector
 from glview.finishing import Finisher
 from glview.jobs import Feed, Jobs
 from glview.library import Library
+from glview.listing import Listing
+from glview.loop import DETECTING_SECONDS, FRAMES_AFTER_EVENT, Loop
+from glview.measuring import Measurer
 from glview.readout import Readout
 from glview.reviewing import Reviewer
 from glview.scene import Scene
@@ -20,10 +25,6 @@ from glview.ui.widgets import Screen
 from glview.watching import Watcher
 
 UPLOAD_SECONDS = 0.006
-FRAMES_AFTER_EVENT = 3  # Dear ImGui settles hover and focus over the frames after an event
-TOOLTIP_SECONDS = 0.6
-DETECTING_SECONDS = 0.1  # between two frames while a detection needs the cores
-ASKING_SECONDS = 0.1  # the desktop's file dialog does not tell when it closes
 FAULTS_TOLD = 20  # different ones; an error that counts up would fill window and disk
 
 
@@ -31,13 +32,15 @@ class Desk:
     """The application as the interface sees it.
 
     platform: gl.context.Window or Offscreen; workspace: the state; settings: what is remembered.
-    faults: texts of what failed so far.
+    unsaved: the folder where edits are kept until they are saved, or None.
+    faults: texts of what failed so far; drawn: when the last frame was.
     """
 
-    def __init__(self, platform, workspace, settings):
+    def __init__(self, platform, workspace, settings, unsaved=None):
+        self.unsaved = unsaved
         self.platform, self.workspace, self.settings = platform, workspace, settings
         self.frames, self.done, self.bare, self.faults = 0, False, None, []
-        self._drawn = 0.0  # when the last frame was
+        self.drawn, self._anew = 0.0, 0
         with ExitStack() as ending:  # of a beginning that fails, too
             ending.callback(platform.close)
             self._begin(ending)
@@ -57,12 +60,23 @@ class Desk:
         self.detector = Detector(workspace, wake)
         ending.callback(self.detector.close)
         self.reviewer = Reviewer(workspace, self.jobs, self.scene.thumbnails)
+        self.listing = Listing(workspace, self.jobs, self.reviewer)
+        self.decider = Decider(workspace, self.jobs, self.listing)
+        self.measurer = Measurer(workspace, self.jobs)
         self.finisher = Finisher(workspace, self.jobs, wake)
         self.finisher.hold()
         self.watcher = Watcher(workspace, self.jobs)
-        self.library = Library(workspace, self.jobs, self.settings, self.finisher,
-                               self.scene.tiles.forget, wake)
+        self.autosave = Autosave(workspace, self.jobs, self.unsaved,
+                                 lambda document: not self.finisher.restoring(document), wake)
+        ending.callback(self.autosave.close)
+        self.library = Library(workspace, self.jobs, self.settings, self.finisher, self._forget,
+                               wake)
         style.apply(platform.io, platform.scale)
+
+    def _forget(self, document):
+        """A document is closed."""
+        self.scene.tiles.forget(document)
+        self.autosave.forget(document)
 
     # one frame
 
@@ -71,10 +85,11 @@ class Desk:
         self.guard(self._collect)
         self.platform.start_frame()
         self.guard(self._interface)
+        self.guard(self.autosave.update)
         self.platform.compose()
         self.guard(self._draw)
         self.guard(self.platform.finish_frame)
-        self.frames, self._drawn = self.frames + 1, time.monotonic()
+        self.frames, self.drawn = self.frames + 1, time.monotonic()
 
     def guard(self, part):
         """Run a part of the frame; one that fails costs its frame, not the user's work."""
@@ -101,6 +116,7 @@ class Desk:
     def _interface(self):
         document = self.workspace.document
         self.reviewer.update(document)
+        self.listing.update(document)
         self.readout.update(document, self.workspace.cursor)
         if self.bare is None:
             self.layout.draw(self)
@@ -160,59 +176,7 @@ class Desk:
 
     def run(self, each_frame=lambda desk: None):
         """The event loop of a window; sleeps while nothing happens."""
-        awake = FRAMES_AFTER_EVENT
-        while not self.done:
-            awake, news = self._wait(awake), self._news
-            self.frame()
-            if self.platform.holds_events or self._news != news:
-                awake = FRAMES_AFTER_EVENT
-            each_frame(self)
-            if self.platform.closing:
-                self.platform.keep_open()
-                self.quit()
-
-    def _wait(self, awake):
-        """Sleep as long as the last events allow; returns how many frames to draw at once.
-
-        After an event some frames follow at once, one more when a tooltip would be due, and then
-        none until something happens.  What a worker brings takes one frame.
-        """
-        if awake > 0 or self._unfinished:
-            self.platform.wait(0.0)
-            return max(awake - 1, 0)
-        patience = ASKING_SECONDS if self.layout.asking else TOOLTIP_SECONDS
-        if awake < 0 and not (self.platform.typing or self.layout.asking):
-            patience = None
-        until = None if patience is None else time.monotonic() + patience
-        if self._wait_for_worker(until) and self._pause():
-            return awake
-        waited = until is not None and time.monotonic() >= until
-        return -1 if waited and not self.platform.holds_events else FRAMES_AFTER_EVENT
-
-    def _wait_for_worker(self, until):
-        """Sleep until something happens, at most `until`; True if it was a worker alone."""
-        return self.platform.wait(None if until is None else max(0.0, until - time.monotonic()))
-
-    def _pause(self):
-        """Leave the cores to a detection between two frames; False if the user ends it."""
-        until = self._drawn + DETECTING_SECONDS
-        detector = self.detector
-        while detector.running is not None and not detector.behind and time.monotonic() < until:
-            if not self._wait_for_worker(until) and time.monotonic() < until:
-                return False
-        return not self.platform.holds_events
-
-    @property
-    def _unfinished(self):
-        """True while the next frame has something to do that nothing will wake it for."""
-        holding = self.finisher.holding and self.workspace.document is not None
-        return holding or self.feed.ready
-
-    @property
-    def _news(self):
-        """What a worker may change that the interface takes several frames for: new windows."""
-        workspace = self.workspace
-        return workspace.document, self.detector.running, workspace.told, len(workspace.notices)
+        Loop(self).run(each_frame)
 
     def close(self):
         """End everything: the window is gone at once, and only a save is waited for."""
@@ -233,8 +197,7 @@ class Desk:
     @property
     def held_bytes(self):
         """Main memory that the images and masks of all files take."""
-        return sum(document.nbytes for entry in self.workspace.entries
-                   for document in entry.documents.values())
+        return sum(entry.nbytes for entry in self.workspace.entries)
 
     def read_box(self, box, done):
         """Read exact values of a box (y0, x0, y1, x1) in a worker, then `done(values)`."""
@@ -261,6 +224,7 @@ class Desk:
         """The user was asked: "save" everything and quit, "discard" it, or "stay"."""
         self.workspace.closing = False
         if answer == "discard":
+            self.autosave.drop()
             self.done = True
         elif answer == "save":
             self.library.save_all(then=self._end)

@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 import glview
-from glview.arguments import UsageError, named, share
+from glview.arguments import UsageError, add_dq, add_precision, named, share
 from glview.budget import parse_size
 
 COMMANDS = {
@@ -67,18 +67,21 @@ def parser():
     from glview.core.colormaps import COLORMAPS
     from glview.core.limits import LIMITS
     from glview.core.stretch import KINDS, ZOOMOUT
+    from glview.models.registry import MODELS, PRECISIONS
 
     made = argparse.ArgumentParser(
         prog="glview", epilog=KEYS, formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Find, check and correct cosmic rays in astronomical images.")
     add = made.add_argument
     add("files", nargs="*", metavar="FILE",
-        help="FITS (.fits .fit .fts .fz, also .gz), .npy, TIFF, PNG; FILE[SCI] or FILE[2] "
+        help="FITS (.fits .fit .fts .fz), .npy, TIFF, PNG, also as .gz .bz2 .xz; FILE[SCI] or FILE[2] "
              "chooses an extension")
     add("--ext", metavar="NAME|N", help="extension to show, by EXTNAME or number")
     add("--detect", action="store_true", help="detect cosmic rays at once")
-    add("--model", metavar="NAME", help="auto (default), ground_imaging, NRES, HST_ACS_WFC, "
-                                        "ACS-WFC, or the path of a weights file")
+    add("--model", metavar="NAME",
+        help=f"auto (default), {', '.join(MODELS)}, two of them as a+b, or the path of a weights "
+             "file or .toml")
+    add_precision(add, PRECISIONS)
     add("--threshold", type=named(share, "number from 0 to 1"), metavar="T",
         help="mask what the model gives more confidence than this")
     add("--dilate", type=int, choices=range(17), metavar="N", help="grow the mask by N pixels")
@@ -107,6 +110,7 @@ def parser():
         help="what tiles may take on the graphics card (default: 512M)")
     add("--cache", action="store_true",
         help="keep the reduced picture beside the file, so that it need not be read whole again")
+    add_dq(add)
     add("--demo", action="store_true", help="open a copy of a frame that comes with glview")
     add("--state", metavar="FILE",
         help="write the window's state as JSON after every frame, for scripts that drive it")

@@ -110,7 +110,7 @@ def _run(request, orders, say):
             "ready": info.name,
             "sha256": model.sha256,
             "threshold": info.threshold,
-            "notes": [f"Expects {info.units}."],
+            "notes": [f"Expects {info.units}.", *_sums(model)],
             "provenance": model.provenance,
         }
     )
@@ -122,6 +122,11 @@ def _run(request, orders, say):
     )
     result = model.stream(image, watch, request.get("known", ()), request.get("box"))
     return {"done": True, "notes": list(result.notes), "seconds": round(result.seconds, 3)}
+
+
+def _sums(model):
+    """A sentence if the sums are not the usual ones."""
+    return [] if model.precision == "float32" else [f"Its sums are {model.precision}."]
 
 
 def _pixels(request):

@@ -1,15 +1,15 @@
 """The open files: opening, stepping through them, saving."""
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from glview import budget, opening, saving
+from glview import budget, opening
 from glview.core import mask
 from glview.core.image import from_array
 from glview.files import ReadError, locate, shown_name
+from glview.keeping import Keeper
 from glview.workspace import Entry
 
 KEPT = 8  # documents of one file that stay in memory though another one is shown
@@ -47,7 +47,7 @@ class Library:
                  wake=lambda: None):
         self.workspace, self._jobs, self._settings = workspace, jobs, settings
         self._finisher, self._forget_tiles, self._wake = finisher, forget, wake
-        self._waiting = {}
+        self._keeper = Keeper(workspace, jobs)
         self._looks = {}  # id of an entry -> Stretch of its document that was closed
 
     # opening
@@ -153,7 +153,7 @@ class Library:
         """Other files' pictures that hold more memory than is allowed are read again later."""
         held = [(one, key, document) for one in self.workspace.entries
                 for key, document in one.documents.items()]
-        total = sum(document.nbytes for _, _, document in held)
+        total = sum(entry.nbytes for entry in self.workspace.entries)
         for entry, key, document in held:
             busy = document is shown or document.changed or document.detection.running
             if total > self.workspace.budget.memory and entry.path is not None and not busy:
@@ -213,83 +213,15 @@ class Library:
     @property
     def unsaved(self):
         """Names of the pictures with changes that are not on disk."""
-        return [document.image.name for document in self._changed()]
+        return self._keeper.unsaved
 
-    def save(self, beside=False):
-        """Save the current document's mask; beside: in a file of its own beside the image's."""
-        document = self.workspace.document
-        if document.image.path is None:
-            self.workspace.notify("This picture has no file; the mask is handed to the program "
-                                  "that opened the window when it closes.")
-        elif not document.has_mask:
-            self.workspace.notify("There is no mask to save yet: detect, or paint one.")
-        else:
-            self._one_by_one(document.key, lambda: self._save(document, lambda: None, beside))
+    def save(self, beside=False, clean=False):
+        """Save the current document's mask; see `keeping.Keeper.save`."""
+        self._keeper.save(beside, clean)
 
     def save_all(self, then):
         """Save everything that changed, one after the other, then call `then`."""
-        self._one_by_one("all", lambda: self._save_changed(then))
-
-    def _save_changed(self, then):
-        if left := self._changed():
-            self._save(left[0], lambda: self.save_all(then))
-        else:
-            then()
-
-    def _changed(self):
-        """Documents whose files lack something; an array's mask goes to the caller instead."""
-        return [document for entry in self.workspace.entries
-                for document in entry.documents.values()
-                if document.changed and document.image.path is not None]
-
-    def _one_by_one(self, name, save):
-        """Save now or after the save under way, for each needs the stamp that the last one left."""
-        if "save" in self._jobs.busy:
-            self._waiting[name] = save
-        else:
-            save()
-
-    def _stamped(self, path, stamp):
-        """glview itself wrote to this file; it may be in the list more than once."""
-        for entry in self.workspace.entries:
-            if entry.path is not None and entry.path.resolve() == path.resolve():
-                entry.stamp = stamp
-
-    def _save_next(self):
-        while self._waiting and "save" not in self._jobs.busy:
-            self._waiting.pop(next(iter(self._waiting)))()
-
-    def _save(self, document, then, beside=False):
-        entry = next(one for one in self.workspace.entries
-                     if document in one.documents.values())
-        detection, edits = replace(document.detection), document.edits.plane.copy()
-        step, stamp, settings = document.history.last, detection.stamps.now, document.mask
-
-        def work(cancelled):
-            return saving.write(document.image, detection, settings, edits, entry.stamp, beside)
-
-        def done(result):
-            if result.method == "extension":  # else it is as it was, and perhaps changed before
-                self._stamped(entry.path, result.stamp)
-            document.history.mark_saved(step)
-            document.saved = stamp
-            why = f": {result.why}" if result.why else ""
-            notices = self.workspace.notices
-            notices[:] = [one for one in notices if not one.startswith("NOT SAVED")]
-            self.workspace.told = (f"Saved the mask in {shown_name(result.path)} "
-                                   f"({result.method}{why}) at {time.strftime('%H:%M:%S')}"
-                                   f"{saving.unfinished(detection)}")
-            if result.warning:
-                self.workspace.notify(result.warning)
-            then()
-            self._save_next()
-
-        def failed(error):
-            advice = "" if beside else "; Ctrl+Shift+S saves it beside the file"
-            self.workspace.notify(f"NOT SAVED: {error}{advice}")
-            self._save_next()
-
-        self._jobs.start("save", work, done, failed)
+        self._keeper.save_all(then)
 
 
 def mask_of(document):

@@ -7,7 +7,7 @@ from glview.core import sample
 from glview.core.cancel import Cancelled
 from glview.core.image import Image
 from glview.core.pyramid import Pyramid, base_factor, build
-from glview.workspace import Document
+from glview.document import Document
 
 PREVIEW = 1024
 LOOKS = 0.08  # share of a packed file between two looks at what was unpacked of it

@@ -1,12 +1,15 @@
-"""The objects of the final mask: found by a worker whenever the mask changed, ranked, chosen."""
+"""The objects of the final mask: counted again in the frame that changed it, ranked, chosen."""
 
-import numpy as np
+import time
 
-from glview.core import cutout, objects
+from glview.core import cutout
+from glview.core.catalogue import Order
+from glview.core.objects import RANKS
 from glview.core.view import View
-from glview.workspace import Review
+from glview.document import Review
 
 FLY_ZOOM = 8.0
+REST = 4.0  # times that a count took: so long the cores are a detection's alone
 
 
 class Reviewer:
@@ -14,42 +17,67 @@ class Reviewer:
 
     def __init__(self, workspace, jobs, thumbnails):
         self.workspace, self._jobs, self._thumbnails = workspace, jobs, thumbnails
-        self._asked = None
+        self._asked = self._counting = None
+        self._until = 0.0  # when a detection has had the cores for long enough
         self.wishes = {}
         self._scroll = False
 
     def update(self, document):
-        """Start finding objects if the mask is another one than before."""
+        """Once a frame, before anything is shown of the objects."""
         self.wishes = {}
+        self.follow(document)
+
+    def follow(self, document):
+        """Count the objects if the mask is another one than before: at once if that is quick, else
+        by a worker, and what was found before stands until then."""
         if document is None:
             return
-        key = (document.key, *document.mask_key)
         if not document.has_mask:
             document.review = Review(rank=document.review.rank)
             self._asked = None
             return
+        key = (document.key, *document.mask_key)
+        if self._counting is not document:
+            self._jobs.cancel("objects")
         # A count under way may finish: it is soon done, and a slider that is dragged would else
         # start and cancel one in every frame.
-        if key == self._asked or "objects" in self._jobs.busy:
+        if key == self._asked or "objects" in self._jobs.busy or self._rests(document, key):
             return
-        self._asked = key
-        confidence, settings, edits = (document.detection.confidence, document.mask,
-                                       document.edits.plane)
-
-        def work(cancelled):
-            return objects.find_objects(confidence, settings, edits, document.image,
-                                        cancel=cancelled)
-
-        self._jobs.start("objects", work, lambda found: self._found(document, key, found),
+        self._asked, self._counting = key, document
+        detection, edits, counter = document.detection, document.edits, document.counter
+        question = counter.ask(detection.confidence, document.mask, edits.plane,
+                               (detection.stamps, edits.stamps))
+        counted = counter.at_once(question) if counter.quick(question) else None
+        if counted is not None:
+            self._found(document, key, counted)
+            return
+        self._jobs.start("objects", lambda cancelled: counter.count(question, cancelled),
+                         lambda counted: self._found(document, key, counted),
                          lambda error: self.workspace.notify(f"Objects cannot be counted: {error}"))
 
-    def _found(self, document, key, found):
-        old = document.review
-        review = Review(found, objects.rank(found, old.rank), old.rank, -1,
-                        old.selected if old.selected >= 0 else old.place,
-                        int(found["area"].sum()), key)
+    def _rests(self, document, key):
+        """Whether only tiles of a detection have come, and so soon that they can wait."""
+        tiles = self._asked is not None and key[:3] == self._asked[:3]
+        return tiles and document.detection.running and time.monotonic() < self._until
+
+    def _found(self, document, key, counted):
+        self._until = time.monotonic() + REST * counted.seconds
+        old, catalogue = document.review, counted.catalogue
+        review = Review(catalogue.objects, catalogue, Order(catalogue, RANKS[old.rank]), old.rank,
+                        -1, old.selected if old.selected >= 0 else old.place, counted.pixels, key)
         review.selected = _same(review, _chosen(old))
         document.review = review
+
+    def at(self, document, y, x):
+        """The number of the object at a pixel in `review.objects`, or -1; a few steps."""
+        catalogue = None if document is None else document.review.catalogue
+        return -1 if catalogue is None else catalogue.at(y, x)
+
+    def within(self, box):
+        """The numbers of the current document's objects whose boxes touch `box`, rising."""
+        document = self.workspace.document
+        catalogue = None if document is None else document.review.catalogue
+        return [] if catalogue is None else catalogue.within(box).tolist()
 
     def suggest(self, document):
         """Look for the threshold that the confidence itself proposes, in a worker."""
@@ -75,11 +103,11 @@ class Reviewer:
         review = document.review
         if by == review.rank:
             return
-        chosen = -1 if _chosen(review) is None else review.order[review.selected]
+        chosen = None if _chosen(review) is None else review.order[review.selected]
         review.rank, review.place = by, 0
-        if review.objects is not None:
-            review.order = objects.rank(review.objects, by)
-            review.selected = next(iter(np.flatnonzero(review.order == chosen).tolist()), -1)
+        if review.catalogue is not None:
+            review.order = Order(review.catalogue, RANKS[by])
+            review.selected = -1 if chosen is None else review.order.place(chosen)
 
     def selected(self, document):
         """The selected object's row, or None."""
@@ -115,13 +143,12 @@ class Reviewer:
         asked, self._scroll = self._scroll, False
         return asked
 
-    def thumbnails(self, document, numbers):
-        """Texture corners of the objects' pictures, None where a worker still makes one."""
+    def pictures(self, document, boxes):
+        """Texture corners of pictures of boxes, None where a worker still makes one."""
         review, ready = document.review, []
         # Made while a count is under way, a picture would show a newer mask than its stamp says.
         counted = review.key[1:3] == document.mask_key[:2]
-        for number in numbers:
-            box = tuple(int(review.objects[number][name]) for name in ("y0", "x0", "y1", "x1"))
+        for box in boxes:
             key = (document.key, "thumbnail", box)
             if counted and self._thumbnails.stamp(key) != review.key:
                 self.wishes[key, review.key] = self._maker(document, box)
@@ -144,15 +171,8 @@ def _chosen(review):
 
 
 def _same(review, chosen):
-    """Place in the new ranking of the object that is most like the old one, or -1.
-
-    Its box holds the middle of the old one's box, and of several such boxes it is the most alike.
-    """
-    if chosen is None or not len(review.objects):
+    """Place in the new ranking of the object that is most like the old one, or -1."""
+    if chosen is None:
         return -1
-    found = review.objects[review.order]
-    y, x = (chosen["y0"] + chosen["y1"]) / 2, (chosen["x0"] + chosen["x1"]) / 2
-    inside = (found["y0"] <= y) & (y <= found["y1"]) & (found["x0"] <= x) & (x <= found["x1"])
-    unlike = sum(np.abs(found[edge] - chosen[edge]) for edge in ("y0", "x0", "y1", "x1"))
-    place = int(np.argmin(np.where(inside, unlike, np.iinfo(unlike.dtype).max)))
-    return place if inside[place] else -1
+    number = review.catalogue.alike([chosen[edge] for edge in ("y0", "x0", "y1", "x1")])
+    return -1 if number < 0 else review.order.place(number)

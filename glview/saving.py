@@ -1,12 +1,14 @@
 """A document's mask to disk and back, with everything needed to go on working."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 import glview
 from glview.core import plane
 from glview.core.cancel import Cancelled
+from glview.core.clean import FARTHEST, NEAREST, cleaned
 from glview.core.edits import Edits, as_plane, counted
 from glview.core.history import History
 from glview.core.mask import EDIT_ADD, EDIT_DELETE, FinalMask, MaskSettings
@@ -98,6 +100,7 @@ def restore(document, saved, found):
     detection.stamps.touch((0, 0, *document.image.shape))
     document.mask = settings
     document.edits = Edits(document.image.shape, edits)
+    document.verdicts = dict(saved.review)
     document.history = History()  # steps taken before this belong to settings that are gone
     document.saved = detection.stamps.now
 
@@ -113,18 +116,20 @@ def _share(value):
     return float(value) if isinstance(value, int | float) and 0 <= value <= 1 else 1.0
 
 
-def write(image, detection, settings, edits, stamp, beside=False):
-    """Save the final mask, the confidence and the edits; worker.
+def write(image, detection, settings, edits, stamp, beside=False, *, verdicts=None, dq=None,
+          clean=False):
+    """Save the final mask, the confidence, the edits and the verdicts; worker.
 
     detection: its confidence and provenance are saved; settings: MaskSettings; edits: a copy of the
     Plane, an array, or None; stamp: of the file when it was opened, for a file that changed since
     is refused; beside: into a file of its own beside the image's, which may then have changed.
+    verdicts: as in Document; dq: a key of files.dq.CONVENTIONS, None for what was saved before;
+    clean: save the image without its cosmic rays too.
     Returns files.save.SaveResult; raises files.save.SaveError.
     """
-    from glview.files.save import save_mask
-
     confidence, known = detection.confidence, dict(detection.provenance)
-    known.pop("covered", None)
+    dq = dq or known.get("dq")
+    known = {name: known[name] for name in known.keys() - {"covered", "dq", "reviewed", "cleaning"}}
     if detection.running or isinstance(confidence, Plane):  # a model may fill it at this moment
         confidence = None if confidence is None else confidence.copy()
     added, deleted = (0, 0) if edits is None else counted(as_plane(edits))
@@ -142,5 +147,21 @@ def write(image, detection, settings, edits, stamp, beside=False):
     if image.planes > 1:
         provenance["plane"] = image.plane
     found = FinalMask(confidence, settings, edits)
-    return save_mask(image.path, found, confidence, edits, provenance, hdu=image.hdu,
-                     unchanged_since=None if beside else stamp, beside=beside)
+    if clean:
+        provenance["cleaning"] = f"medians of good pixels within {NEAREST} to {FARTHEST} pixels"
+    return _saved(image, (found, confidence, edits, provenance), dq, hdu=image.hdu,
+                  review=verdicts, cleaned=cleaned(image, found) if clean else None,
+                  unchanged_since=None if beside else stamp,
+                  method="beside" if beside else "auto")
+
+
+def _saved(image, content, dq, **keywords):
+    """What `save_mask` returns; flags that do not fit the file are no reason to lose the work."""
+    from glview.files.save import FlagsError, save_mask
+
+    try:
+        return save_mask(image.path, *content, dq=dq, **keywords)
+    except FlagsError as error:
+        result = save_mask(image.path, *content, **keywords)
+        told = f"CR_MASK was saved, but no CR_DQ: {error}"
+        return replace(result, warning=" ".join(filter(None, [result.warning, told])))

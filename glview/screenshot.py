@@ -19,7 +19,7 @@ def run_screenshot(entries, options):
 
     settings = Settings()
     if first is not None:
-        first.result()
+        (first.part if options.first else first.result)()
     platform = Offscreen(options.size or settings.size)
     desk = Desk(platform, workspace_for(entries, settings, options), settings)
     desk.bare = None if options.pane == "all" else options.pane
@@ -27,6 +27,7 @@ def run_screenshot(entries, options):
     with closing(desk):
         show_first(desk, first)
         if options.first:
+            desk.library.update()
             look(desk, options)
             for _ in range(3):  # Dear ImGui lays panels out in the first and names them in the next
                 desk.frame()

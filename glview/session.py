@@ -12,7 +12,7 @@ from glview import budget, library, opening
 from glview.core.cancel import Cancelled
 from glview.core.view import View, fitted
 from glview.files import ReadError
-from glview.settings import Settings, folder
+from glview.settings import Settings, folder, unsaved_folder
 from glview.statefile import age, imported, write_state
 from glview.workspace import Workspace
 
@@ -31,7 +31,7 @@ class Options:
     size: (width, height) of window or picture; screenshot: path of the PNG; pane: "image", "mask"
     or "all" of it; first: do not wait until it is sharp.  zoom: screen pixels per image pixel, 0.0
     fits; center: FITS pixel (x, y).  state: path of the JSON file for scripts.  memory, gpu_memory:
-    bytes; cache: keep pyramids beside their files.
+    bytes; cache: keep pyramids beside their files.  dq, precision: as in Workspace.
     """
 
     size: tuple[int, int] | None = None
@@ -52,6 +52,8 @@ class Options:
     memory: int | None = None
     gpu_memory: int | None = None
     cache: bool = False
+    dq: str | None = None
+    precision: str = "float32"
 
     @property
     def budget(self):
@@ -84,6 +86,13 @@ class FirstLook(threading.Thread):
             raise self.error
         return self.opened
 
+    def part(self):
+        """Wait until something of the file can be seen; raises as `result` does."""
+        while self.is_alive() and self.coming.opened is None:
+            self.join(0.02)
+        if not self.is_alive():
+            self.result()
+
 
 def run_window(entries, options):
     """Open the window on `entries` and return when the user closes it.
@@ -101,7 +110,7 @@ def run_window(entries, options):
     desk_of, workspace = [], workspace_for(entries, settings, options)
     window = Window(TITLE, settings.size, _layout_file(),
                     on_drop=lambda paths: desk_of[0].library.add(paths))
-    desk = Desk(window, workspace, settings)
+    desk = Desk(window, workspace, settings, unsaved_folder())
     desk_of.append(desk)
     with closing(desk):
         show_first(desk, first)
@@ -157,7 +166,7 @@ def workspace_for(entries, settings, options):
     """The state at the start."""
     return Workspace(entries, overlay=settings.overlay, brush=settings.brush,
                      model=options.model or settings.model, budget=options.budget,
-                     cache=options.cache)
+                     cache=options.cache, dq=options.dq, precision=options.precision)
 
 
 def _layout_file():
@@ -218,7 +227,8 @@ def _each_frame(desk, options):
             if options.state and not first and desk.frames > 1:
                 desk.platform.ctx.finish()
                 first.extend((age(), imported()))
-            if late and (late[0] is look or not desk.finisher.restoring(document)):
+            known = not (desk.autosave.looking(document) or desk.finisher.restoring(document))
+            if late and (late[0] is look or known):
                 late.pop(0)(desk, options)
         _set_title(desk, title)
         if options.state:
@@ -230,7 +240,9 @@ def _each_frame(desk, options):
 def _set_title(desk, told):
     entry = desk.workspace.entry if desk.workspace.entries else None
     mark = "* " if entry is not None and entry.document and entry.document.changed else ""
-    title = f"{mark}{entry.name} - {TITLE}" if entry is not None else TITLE
+    kind = " (read-only)" if entry is not None and entry.document \
+        and entry.document.readonly else ""
+    title = f"{mark}{entry.name}{kind} - {TITLE}" if entry is not None else TITLE
     if title != told[0]:
         told[0] = title
         desk.platform.set_title(title)

@@ -11,7 +11,7 @@ from glview.core.limits import LIMITS
 from glview.core.stretch import KINDS, ZOOMOUT, Stretch
 from glview.workspace import Overlay
 
-FILE, LOG = "settings.json", "glview.log"
+FILE, LOG, UNSAVED = "settings.json", "glview.log", "unsaved"
 KEPT = ("kind", "limits", "colormap", "invert", "clip", "zoomout")
 WORDS = {  # what a setting may say; limits given by hand belong to the frame they were made for
     "kind": KINDS,
@@ -32,13 +32,23 @@ def folder():
     return Path(platformdirs.user_config_dir("glview", appauthor=False))
 
 
-def log_file():
-    """Where failures are written down: in $GLVIEW_CONFIG, or the system's place for such files."""
+def state_folder():
+    """glview's folder for what it must not forget: $GLVIEW_CONFIG, or the system's place."""
     if os.environ.get("GLVIEW_CONFIG"):
-        return folder() / LOG
+        return folder()
     import platformdirs
 
-    return Path(platformdirs.user_state_dir("glview", appauthor=False)) / LOG
+    return Path(platformdirs.user_state_dir("glview", appauthor=False))
+
+
+def unsaved_folder():
+    """Where edits are kept until they are saved."""
+    return state_folder() / UNSAVED
+
+
+def log_file():
+    """Where failures are written down."""
+    return state_folder() / LOG
 
 
 class Settings:

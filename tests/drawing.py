@@ -11,10 +11,11 @@ from glview.core.mask import SHAPES, MaskSettings
 from glview.core.sample import sample_of
 from glview.core.stretch import Stretch
 from glview.core.view import View, Window
+from glview.document import Document
 from glview.gl.region import Regions
 from glview.gl.tilestore import Tiles
 from glview.scene import Scene
-from glview.workspace import Document, Entry, Overlay, Workspace
+from glview.workspace import Entry, Overlay, Workspace
 
 # Colours of the mask that are no colour of the grey map, and hide what lies below.
 OVERLAY = Overlay(colour=(1.0, 0.0, 1.0), opacity=1.0)

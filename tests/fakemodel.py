@@ -13,9 +13,10 @@ from types import SimpleNamespace
 import numpy as np
 from astropy.io import fits
 
-from glview.batch import line, output, pool, work
+from glview.batch import line, pool, work
 from glview.batch.plan import Request, plan
 from glview.core.cancel import Cancelled
+from glview.files.save import save_mask
 from glview.models.registry import lookup
 
 PLAIN, DIE, DIE_ONCE, FAIL, FAIL_ONCE, MEMORY, SLOW = 0, -1, -2, -3, -4, -5, -6
@@ -26,11 +27,13 @@ BRIGHT = 500.0
 class FakeModel:
     """Confidence 0.9 where a pixel is above BRIGHT, else 0.1; bad pixels 0."""
 
-    def __init__(self, name="auto", device="auto"):
+    def __init__(self, name="auto", device="auto", precision="float32"):
         row = lookup("ground_imaging" if name == "auto" else name)
         self.info, self.notes = SimpleNamespace(threshold=row.threshold), ("by a fake model",)
         self.provenance = {"model": row.name, "weights_sha256": row.sha256,
                            "tiling": "seamless", "device": "cpu"}
+        if precision != "float32":
+            self.provenance["sums"] = precision
 
     def detect_cr(self, image, progress=None, cancel=None, out=None):
         values = np.array(image[: image.shape[0], : image.shape[1]])
@@ -81,9 +84,9 @@ def noted(folder, name):
     return path.read_text().split() if path.exists() else []
 
 
-def counted_write(target, *arguments):
-    done = output.write_file(target, *arguments)
-    note("written", target.name)
+def counted_save(*arguments, **options):
+    done = save_mask(*arguments, **options)
+    note("written", done.path.name)
     return done
 
 
@@ -95,7 +98,8 @@ def dask_setup(worker):
 def run_files(folder, *names, out=None, ext=None, jobs=1, most=1 << 30, **asked):
     """Rows, sorted by name, of a batch over files of a folder; asked: fields of the Request."""
     items = plan([folder / name for name in names], ext, out)
-    made = work.Work(Request(**asked), pool.Models(), most)
+    request = Request(**asked)
+    made = work.Work(request, pool.Models(request.device, request.precision), most)
     return sorted(line.run(made, items, jobs), key=lambda row: (row.file, row.name))
 
 
@@ -109,7 +113,7 @@ def left(folder):
 
 
 def install():
-    pool.load, work.write_file = FakeModel, counted_write
+    pool.load, work.save_mask = FakeModel, counted_save
 
 
 def make_frame(path, code=PLAIN, shape=(40, 50), rays=3, **cards):

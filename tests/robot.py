@@ -37,10 +37,11 @@ def _listening(write, heard, place):
 class Robot:
     """Opens `pictures` (arrays or paths) and sits down in front of the first one.
 
-    ready: wait until everything of the first picture is known and drawn.
+    ready: wait until everything of the first picture is known and drawn.  unsaved: the folder
+    where edits are kept until they are saved, or None.
     """
 
-    def __init__(self, *pictures, size=SIZE, ready=True, **state):
+    def __init__(self, *pictures, size=SIZE, ready=True, unsaved=None, **state):
         entries = [library.entry_of_array(one) if isinstance(one, np.ndarray)
                    else library.entry_for(one) for one in pictures]
         settings = Settings()
@@ -48,7 +49,7 @@ class Robot:
         self.platform = Offscreen(size)
         self.io = imgui.get_io()
         self.workspace = Workspace(entries, **state)
-        self.desk = Desk(self.platform, self.workspace, settings)
+        self.desk = Desk(self.platform, self.workspace, settings, unsaved)
         self.mouse = (1, 1)
         self.io.add_mouse_pos_event(*self.mouse)
         if entries and entries[0].document is not None:

@@ -139,7 +139,7 @@ def test_the_model_follows_each_header(batch, tmp_path):
 
 @pytest.mark.parametrize("change", [
     {"threshold": 0.3}, {"dilation": 2}, {"model": "NRES"}, {"in_place": True},
-    {"overwrite": True}, {"dilation": 1, "shape": "disk"}])
+    {"overwrite": True}, {"dilation": 1, "shape": "disk"}, {"precision": "bfloat16"}])
 def test_done_is_what_has_the_same_origin_and_all_else_is_done_again(batch, tmp_path, change):
     make_frame(tmp_path / "a.fits")
     base = {"dilation": 1} if "shape" in change else {}
@@ -163,7 +163,7 @@ def test_a_frame_of_which_a_part_alone_was_searched_is_not_done(batch, tmp_path)
     batch("a.fits")
     saved = load_mask(path)
     part = {**saved.provenance, "covered": 0.07}
-    save_mask(path, saved.mask, saved.probability, None, part, beside=True)
+    save_mask(path, saved.mask, saved.probability, None, part, method="beside")
     assert load_mask(path).provenance["covered"] == 0.07
     assert status(batch("a.fits")) == DONE
     assert "covered" not in load_mask(path).provenance
@@ -176,7 +176,7 @@ def test_what_was_corrected_by_hand_outlives_every_run_without_overwrite(batch, 
     saved, edits = load_mask(path), np.zeros((40, 50), np.uint8)
     edits[3, 3] = 1
     hand = {**saved.provenance, "added": 1}
-    save_mask(path, edits > 0, saved.probability, edits, hand, beside=True)
+    save_mask(path, edits > 0, saved.probability, edits, hand, method="beside")
     assert status(batch("a.fits")) == ["skipped"]
     row, = batch("a.fits", threshold=0.2)
     assert row.status == "kept" and "by hand" in row.notes[0] and "--overwrite" in row.notes[0]
@@ -186,6 +186,26 @@ def test_what_was_corrected_by_hand_outlives_every_run_without_overwrite(batch, 
     assert status(batch("a.fits", threshold=0.2, out=tmp_path / "out")) == DONE
     assert status(batch("a.fits", threshold=0.2, overwrite=True)) == DONE
     assert load_mask(path).edits is None
+
+
+def test_what_another_model_was_asked_for_at_the_window_stays_too(batch, tmp_path):
+    path = make_frame(tmp_path / "a.fits")
+    batch("a.fits")
+    saved = load_mask(path)
+    mixed = {**saved.provenance, "regions": "[1:9,1:9] decam 0a"}
+    save_mask(path, saved.mask, saved.probability, None, mixed, method="beside")
+    assert status(batch("a.fits")) == ["kept"]
+    assert load_mask(path).provenance["regions"] == mixed["regions"]
+
+
+def test_the_precision_of_the_sums_is_written_down(batch, tmp_path):
+    path = make_frame(tmp_path / "a.fits")
+    batch("a.fits", precision="bfloat16")
+    with fits.open(tmp_path / "a.fits.glview.fits") as hdus:
+        assert hdus["CR_MASK"].header["CRSUMS"] == "bfloat16"
+    assert load_mask(path).provenance["sums"] == "bfloat16"
+    batch("a.fits")
+    assert "sums" not in load_mask(path).provenance
 
 
 def test_what_was_corrected_in_the_file_itself_counts_too(batch, tmp_path):
@@ -201,8 +221,8 @@ def test_what_the_model_says_of_itself_is_saved_and_decides(batch, tmp_path, mon
     make_frame(tmp_path / "a.fits")
     load = pool.load
 
-    def whole(name, device):
-        model = load(name, device)
+    def whole(name, *options):
+        model = load(name, *options)
         model.provenance["tiling"] = "full"
         return model
 
@@ -216,9 +236,9 @@ def test_what_the_model_says_of_itself_is_saved_and_decides(batch, tmp_path, mon
 def test_weights_of_ones_own_are_known_by_their_digest(batch, tmp_path, monkeypatch):
     load = pool.load
 
-    def own(name, device):
+    def own(name, *options):
         assert name == "mine.pth"
-        model = load("NRES", device)
+        model = load("NRES", *options)
         model.provenance |= {"model": name, "weights_sha256": digests[0]}
         return model
 

@@ -171,7 +171,7 @@ def test_an_interrupt_before_any_work_is_no_traceback(detect, monkeypatch):
 
 def test_a_weights_file_is_named_so_that_every_worker_finds_it(detect, tmp_path, monkeypatch):
     asked = []
-    monkeypatch.setattr(pool, "load", lambda name, device: asked.append(name) or FakeModel())
+    monkeypatch.setattr(pool, "load", lambda name, *_: asked.append(name) or FakeModel())
     make_frame(tmp_path / "a.fits")
     (tmp_path / "mine.pth").touch()
     assert detect("a.fits", "--model", "mine.pth")[0] == 0

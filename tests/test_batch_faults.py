@@ -11,7 +11,7 @@ import pytest
 from astropy.io import fits
 from fakemodel import FAIL, MEMORY, FakeModel, left, make_frame, run_files, status
 
-from glview.batch import frames, line, output, pool, work
+from glview.batch import frames, line, pool, work
 from glview.batch.plan import Request, plan
 from glview.batch.pool import Models
 from glview.core.cancel import Cancelled
@@ -78,7 +78,7 @@ def test_files_that_vanish_while_others_are_searched(batch, tmp_path, monkeypatc
 
 
 def test_weights_that_are_missing_are_a_row(batch, tmp_path, monkeypatch):
-    def missing(name, device):
+    def missing(name, *options):
         raise ModelError("the weights of NRES are not installed; do: pip install")
 
     monkeypatch.setattr(pool, "load", missing)
@@ -88,9 +88,9 @@ def test_weights_that_are_missing_are_a_row(batch, tmp_path, monkeypatch):
     assert left(tmp_path) == ["a.fits"]
 
 
-@pytest.mark.parametrize("stage", ["final_mask", "find_objects", "write_file"])
+@pytest.mark.parametrize("stage", ["final_mask", "find_objects", "save_mask"])
 def test_too_little_memory_at_every_later_stage_is_a_row(batch, tmp_path, monkeypatch, stage):
-    def fail(*arguments):
+    def fail(*arguments, **options):
         raise MemoryError
 
     make_frame(tmp_path / "a.fits")
@@ -191,7 +191,7 @@ def test_reading_and_writing_go_on_beside_the_search_and_not_far_ahead(tmp_path,
         make_frame(tmp_path / f"{number}.fits")
     opened = []
     written = threading.Event()
-    opener, write_file, detect = frames.open_with_source, output.write_file, FakeModel.detect_cr
+    opener, save_mask, detect = frames.open_with_source, work.save_mask, FakeModel.detect_cr
 
     def slow(self, image, *arguments, **options):
         slow.calls += 1
@@ -201,8 +201,8 @@ def test_reading_and_writing_go_on_beside_the_search_and_not_far_ahead(tmp_path,
             slow.ahead = len(opened)
         return detect(self, image, *arguments, **options)
 
-    def write(target, *arguments):
-        done = write_file(target, *arguments)
+    def write(*arguments, **options):
+        done = save_mask(*arguments, **options)
         written.set()
         return done
 
@@ -210,7 +210,7 @@ def test_reading_and_writing_go_on_beside_the_search_and_not_far_ahead(tmp_path,
     monkeypatch.setattr(FakeModel, "detect_cr", slow)
     monkeypatch.setattr(frames, "open_with_source", lambda path, ext: (
         opened.append(path), opener(path, ext))[1])
-    monkeypatch.setattr(work, "write_file", write)
+    monkeypatch.setattr(work, "save_mask", write)
     rows = list(line.run(work.Work(Request(), Models()), plan([tmp_path])))
     assert status(rows) == ["done"] * 6
     assert slow.ahead == 3  # two that were searched and the one that comes next
@@ -235,7 +235,7 @@ def test_a_model_is_used_by_one_thread_at_a_time_and_kept(batch, tmp_path, monke
     made, busy, most = [], set(), []
     detect = FakeModel.detect_cr
 
-    def load(name, device):
+    def load(name, device, precision):
         made.append(FakeModel(name, device))
         return made[-1]
 
@@ -252,7 +252,7 @@ def test_a_model_is_used_by_one_thread_at_a_time_and_kept(batch, tmp_path, monke
     names = [make_frame(tmp_path / f"{n}.fits").name for n in range(8)]
     assert status(batch(*names, jobs=2)) == ["done"] * 8
     assert max(most) == 2 and len(made) <= 2
-    monkeypatch.setattr(FakeModel, "__init__", lambda self, name, device: (
+    monkeypatch.setattr(FakeModel, "__init__", lambda self, name, device, *_: (
         init(self, name, device), self.provenance.update(device="cuda:0"))[0])
     made.clear(), most.clear()
     assert status(batch(*names, jobs=2, overwrite=True)) == ["done"] * 8

@@ -1,10 +1,15 @@
 """How much memory may be used."""
 
+import numpy as np
 import pytest
+from astropy.io import fits
+from PIL import Image
 
 from glview import budget
 from glview.budget import Budget, parse_size, size_text
 from glview.gl.tilestore import FEWEST, count_for
+from glview.library import entry_for, fill
+from glview.opening import look_into
 
 
 @pytest.mark.parametrize(("text", "size"), [
@@ -49,3 +54,16 @@ def test_a_container_may_have_less_than_its_machine(monkeypatch, tmp_path):
     (0, FEWEST), (16 << 20, FEWEST), (512 << 20, 227), (9 << 30, 4096)])
 def test_the_gpu_budget_gives_a_number_of_tiles(nbytes, count):
     assert count_for(nbytes) == count
+
+
+def test_decoded_pixels_that_readers_keep_are_counted(tmp_path):
+    values = np.arange(300 * 200, dtype=np.int16).reshape(300, 200)
+    fits.CompImageHDU(values, compression_type="RICE_1", tile_shape=(100, 100)).writeto(
+        tmp_path / "a.fz")
+    Image.fromarray(values.astype(np.uint8)).save(tmp_path / "b.png")
+    for name, least in (("a.fz", 2 * 200 * 100), ("b.png", values.size)):
+        entry = entry_for(tmp_path / name)
+        fill(entry, look_into(entry.path))
+        image = entry.document.image
+        image.read(0, 10, 90, 20, 150)
+        assert entry.nbytes >= entry.document.nbytes + least and image.kept() >= least

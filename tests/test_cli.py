@@ -107,7 +107,7 @@ def test_options_arrive_as_they_were_given(said, started, frame):
     code, lines = said(f"{frame}[0]", "--detect", "--model", "acs-wfc", "--threshold", "0.25",
                        "--dilate", "3", "--scale", "log", "--limits", "99.5", "--cmap", "heat",
                        "--zoom", "4", "--center", "512,300.5", "--size", "800X600",
-                       "--screenshot", "out.png", "--pane", "mask")
+                       "--screenshot", "out.png", "--pane", "mask", "--precision", "bfloat16")
     assert (code, lines) == (0, [])
     (how, entries, options), = started
     assert how == "run_screenshot"
@@ -115,7 +115,7 @@ def test_options_arrive_as_they_were_given(said, started, frame):
     assert options == session.Options(
         size=(800, 600), detect=True, model="acs-wfc", threshold=0.25, dilate=3, scale="log",
         limits="99.5", cmap="heat", zoom=4.0, center=(512.0, 300.5), screenshot="out.png",
-        pane="mask")
+        pane="mask", precision="bfloat16")
 
 
 def test_files_are_opened_in_a_window_in_their_order(said, started, frame):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glview.core.coverage import CELLS, Coverage
+from glview.core.coverage import CELLS, Coverage, minus
 
 
 def painted(boxes, shape):
@@ -41,3 +41,39 @@ def test_the_map_is_small_and_begins_and_ends_whole(shape):
     assert sum((y1 - y0) * (x1 - x0) for y0, x0, y1, x1 in boxes) == shape[0] * shape[1]
     coverage.add((0, 0, *shape))
     assert coverage.missing() == []
+
+
+def some_box(data, shape):
+    """A box of at least a pixel inside a shape."""
+    two = [st.lists(st.integers(0, side), min_size=2, max_size=2, unique=True) for side in shape]
+    ends = [sorted(data.draw(one)) for one in two]
+    return ends[0][0], ends[1][0], ends[0][1], ends[1][1]
+
+
+@given(st.tuples(st.integers(1, 150), st.integers(1, 150)), st.data())
+def test_pixels_that_come_again_count_once(shape, data):
+    coverage, there = Coverage(shape), np.zeros(shape, bool)
+    for _ in range(data.draw(st.integers(1, 6))):
+        box = some_box(data, shape)
+        earlier, share = coverage.copy(), there.mean()
+        coverage.add(box)
+        there[box[0]:box[2], box[1]:box[3]] = True
+        assert coverage.share == pytest.approx(there.mean(), abs=1e-12)
+        assert earlier.share == pytest.approx(share, abs=1e-12), "a copy is on its own"
+    step = coverage.step
+    for y0, x0, y1, x1 in coverage.missing():
+        for x in range(x0, x1, step):
+            assert not there[y0:y1, x : x + step].all()
+    assert (coverage.missing() == []) == there.all()
+
+
+@given(st.data())
+def test_a_box_less_others_is_what_they_leave(data):
+    shape = (30, 40)
+    box = some_box(data, shape)
+    others = [some_box(data, shape) for _ in range(data.draw(st.integers(0, 5)))]
+    wanted = np.zeros(shape, bool)
+    wanted[box[0]:box[2], box[1]:box[3]] = True
+    for y0, x0, y1, x1 in others:
+        wanted[y0:y1, x0:x1] = False
+    assert np.array_equal(painted(minus(box, others), shape), wanted)

@@ -39,9 +39,9 @@ def held(monkeypatch):
     class Held:
         go, began, calls = threading.Event(), threading.Event(), 0
 
-    def wait(*arguments):
+    def wait(*arguments, **keywords):
         Held.calls += 1
-        result = write(*arguments)
+        result = write(*arguments, **keywords)
         Held.began.set()
         assert Held.go.wait(20)
         return result

@@ -239,8 +239,8 @@ def test_half_precision_changes_little_and_says_so(image, name, precision):
     assert found.dtype == np.float32 and np.isfinite(found).all()
     assert 1e-6 < np.abs(found - exact).max() < 0.1
     assert ((found > 0.5) != (exact > 0.5)).sum() <= 8
-    assert model.provenance["precision"] == precision
-    assert "precision" not in init_model(name, "cpu").provenance
+    assert model.provenance["sums"] == precision
+    assert "sums" not in init_model(name, "cpu").provenance
 
 
 def test_what_overflows_half_precision_is_computed_exactly(image):

@@ -13,7 +13,7 @@ from glview.core import blocks
 from glview.core.cancel import Cancelled
 from glview.core.image import from_array
 from glview.core.mask import MaskSettings, final_mask
-from glview.core.objects import OBJECT, RANKS, find_objects, rank
+from glview.core.objects import OBJECT, find_objects
 
 STRUCTURE = {8: np.ones((3, 3)), 4: ndimage.generate_binary_structure(2, 1)}
 
@@ -230,19 +230,6 @@ def test_any_mask_gives_scipys_objects(height, width, density, connectivity, rad
     final = final_mask(confidence, chosen, edits)
     found = find_objects(confidence, chosen, edits, image, connectivity)
     assert_same(found, expected(final, connectivity, image, confidence))
-
-
-def test_rank_puts_the_best_first_and_keeps_ties():
-    objects = np.zeros(5, OBJECT)
-    objects["area"] = [9, 5, 5, 2, 1]
-    objects["flux"] = [1.0, np.nan, 7.0, 7.0, 3.0]
-    objects["mean_confidence"] = [0.6, 0.9, 0.9, 0.99, np.nan]
-    assert rank(objects, "area").tolist() == [0, 1, 2, 3, 4]
-    assert rank(objects, "flux").tolist() == [2, 3, 4, 0, 1]
-    assert rank(objects, "confidence").tolist() == [3, 1, 2, 0, 4]
-    assert [rank(objects[:0], by).size for by in RANKS] == [0, 0, 0]
-    with pytest.raises(ValueError, match="use one of area, flux, confidence"):
-        rank(objects, "colour")
 
 
 def test_cancel_stops_between_stripes(monkeypatch):

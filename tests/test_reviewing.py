@@ -8,7 +8,8 @@ import pytest
 from scipy import ndimage
 
 from glview import opening
-from glview.core import objects
+from glview.core import counting
+from glview.core.counting import Counter
 from glview.core.image import Image, from_array
 from glview.core.mask import EDIT_ADD, EDIT_DELETE
 from glview.files import ReadError
@@ -128,10 +129,15 @@ def test_without_a_mask_there_are_no_objects_and_the_ranking_stays(desk):
     assert desk.reviewer.selected(document) is None and desk.reviewer.selected(None) is None
 
 
+def counts(monkeypatch, name="count"):
+    """A list that grows by one with every count by a worker, or with name "at_once" in a frame."""
+    calls, work = [], getattr(Counter, name)
+    monkeypatch.setattr(Counter, name, lambda *given: (calls.append(1), work(*given))[1])
+    return calls
+
+
 def test_nothing_is_counted_twice(desk, monkeypatch):
-    calls, find = [], objects.find_objects
-    monkeypatch.setattr(objects, "find_objects",
-                        lambda *a, **k: (calls.append(1), find(*a, **k))[1])
+    calls = counts(monkeypatch)
     document = document_with(BOXES)
     for _ in range(3):
         desk.settle(document)
@@ -152,9 +158,7 @@ def gated(array):
 
 
 def test_a_count_may_finish_while_more_tiles_arrive(desk, monkeypatch):
-    calls, find = [], objects.find_objects
-    monkeypatch.setattr(objects, "find_objects",
-                        lambda *a, **k: (calls.append(1), find(*a, **k))[1])
+    calls = counts(monkeypatch)
     image, gate, asked = gated(np.ones(SHAPE, np.float32))
     document = opening.document_of(opening.look_at((image,), image))
     confidence = np.zeros(SHAPE, np.float32)
@@ -300,10 +304,15 @@ def test_after_deleting_an_object_next_goes_on_where_it_was(desk):
     assert place_of(desk, document) == (20, 25)
 
 
+def boxes_of(document, numbers):
+    rows = document.review.objects[numbers]
+    return [tuple(int(row[name]) for name in ("y0", "x0", "y1", "x1")) for row in rows]
+
+
 def test_thumbnails_are_wished_for_until_they_show_the_mask_as_it_is(desk):
     document = document_with(BOXES)
     review = desk.settle(document)
-    assert desk.reviewer.thumbnails(document, [0, 2]) == [None, None]
+    assert desk.reviewer.pictures(document, boxes_of(document, [0, 2])) == [None, None]
     assert len(desk.reviewer.wishes) == 2
     for (key, stamp), make in desk.reviewer.wishes.items():
         (values, state), cells, inside = make()
@@ -311,20 +320,21 @@ def test_thumbnails_are_wished_for_until_they_show_the_mask_as_it_is(desk):
         desk.atlas.stamps[key] = stamp
     assert desk.atlas.shown == list(desk.atlas.stamps)
     desk.reviewer.update(document)
-    assert None not in desk.reviewer.thumbnails(document, [0, 2]) and not desk.reviewer.wishes
+    assert None not in desk.reviewer.pictures(document, boxes_of(document, [0, 2])) and not desk.reviewer.wishes
     document.change(threshold=0.45)
     review = desk.settle(document)
-    assert None not in desk.reviewer.thumbnails(document, [0])
+    assert None not in desk.reviewer.pictures(document, boxes_of(document, [0]))
     assert [stamp for _, stamp in desk.reviewer.wishes] == [review.key]
 
 
-def test_no_thumbnail_of_a_newer_mask_is_kept_under_an_older_ones_name(desk):
+def test_no_thumbnail_of_a_newer_mask_is_kept_under_an_older_ones_name(desk, monkeypatch):
     document = document_with(BOXES)
     desk.settle(document)
+    monkeypatch.setattr(counting, "AT_ONCE", 0.0)
     document.change(threshold=0.85)
     desk.reviewer.update(document)  # the count has only begun
-    desk.reviewer.thumbnails(document, [0])
+    desk.reviewer.pictures(document, boxes_of(document, [0]))
     assert not desk.reviewer.wishes
     desk.settle(document)
-    desk.reviewer.thumbnails(document, [0])
+    desk.reviewer.pictures(document, boxes_of(document, [0]))
     assert len(desk.reviewer.wishes) == 1

@@ -66,7 +66,8 @@ def read_back(path, name, version=1):
 def test_what_is_saved_is_what_was_given_and_astropy_agrees(frame):
     before = frame.read_bytes()
     result = save_mask(frame, MASK, PROBABILITY, EDITS, ORIGIN)
-    assert (result.path, result.method, result.warning) == (frame, "extension", "")
+    assert (result.path, result.method, result.place) == (frame, "copy", "extension")
+    assert not result.why and not result.warning
     after = frame.read_bytes()
     assert after.startswith(before) and len(after) % 2880 == 0
     mask, header = read_back(frame, "CR_MASK")
@@ -189,7 +190,7 @@ def test_packed_frames_and_pictures_get_a_side_file(tmp_path):
         before = path.read_bytes()
         for mask in (MASK, ~MASK):
             result = save_mask(path, mask, PROBABILITY, EDITS, ORIGIN)
-            assert result.method == "side file" and name in result.why
+            assert result.method == "beside" and name in result.why
             assert result.path == tmp_path / f"{name}.glview.fits"
             np.testing.assert_array_equal(read_back(result.path, "CR_MASK")[0], mask)
             assert len(walk(result.path)) == 4
@@ -207,7 +208,7 @@ def test_damaged_and_protected_files_get_a_side_file(frame, damage):
         frame.chmod(0o444)
     before = frame.read_bytes()
     result = save_mask(frame, MASK, PROBABILITY)
-    assert result.method == "side file" and "frame.fits" in result.why
+    assert result.method == "beside" and "frame.fits" in result.why
     assert frame.read_bytes() == before
     np.testing.assert_array_equal(load_mask(frame).mask, MASK)
 
@@ -216,7 +217,7 @@ def test_the_newer_of_two_masks_counts(frame):
     frame.chmod(0o444)
     save_mask(frame, MASK)
     frame.chmod(0o644)
-    assert save_mask(frame, ~MASK).method == "extension"
+    assert save_mask(frame, ~MASK).method == "copy"
     np.testing.assert_array_equal(load_mask(frame).mask, ~MASK)
 
 

@@ -13,10 +13,10 @@ from glview import opening, saving
 from glview.core import mask
 from glview.core.mask import EDIT_ADD, EDIT_DELETE, MaskSettings
 from glview.core.tiles import Stamps
+from glview.document import Detection
 from glview.files import ReadError
 from glview.files.load import SavedMask
 from glview.files.save import SaveError, stamp
-from glview.workspace import Detection
 
 SHAPE = (50, 70)
 KNOWN = {"model": "ACS-WFC", "weights_sha256": "ab" * 32, "tiling": "256+32"}
@@ -77,7 +77,7 @@ def test_saving_and_opening_again_changes_nothing(path, settings, edits):
     shown = mask.final_mask(confidence, settings, edits)
     image = opening.look_into(path).image
     result = write(image, confidence, settings, edits, since=stamp(path))
-    assert (result.path, result.method) == (path, "extension")
+    assert (result.path, result.place) == (path, "extension")
     document, saved = open_again(path)
     assert same_bits(document.detection.confidence, confidence)
     assert document.mask.limit == settings.limit
@@ -225,7 +225,7 @@ def test_what_cannot_hold_a_mask_has_it_in_a_file_beside_it(tmp_path, suffix):
     shown = mask.final_mask(confidence_map(), MaskSettings(0.25, 1), edits)
     result = write(opening.look_into(path).image, confidence_map(), MaskSettings(0.25, 1), edits,
                    since=stamp(path))
-    assert result.method == "side file" and path.read_bytes() == before
+    assert result.place == "side file" and path.read_bytes() == before
     document, _ = open_again(path)
     assert same_bits(mask_of(document), shown) and document.mask == MaskSettings(0.25, 1)
 

@@ -12,10 +12,10 @@ from glview.core.cancel import Cancelled
 from glview.core.mask import EDIT_ADD, EDIT_DELETE, FinalMask, MaskSettings, final_mask
 from glview.core.plane import FLOOR, Plane
 from glview.core.tiles import Stamps
+from glview.document import Detection
 from glview.files import ReadError, extensions, load
 from glview.files.load import SavedMask, StoredMask, load_mask, stored_mask
 from glview.files.save import SaveError, save_mask
-from glview.workspace import Detection
 
 SHAPE = (700, 600)
 LOOK = MaskSettings(0.3, 2, "disk")
@@ -120,7 +120,7 @@ def test_no_frame_is_held_while_a_large_mask_is_saved(path):
     tracemalloc.start()
     try:
         for name, values in (("CR_MASK", rows), ("CR_PROBABILITY", confidence)):
-            _, body = extensions.extension(name, 1, values, [])
+            _, _, body = extensions.extension(name, 1, values, [])
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

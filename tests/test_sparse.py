@@ -177,7 +177,7 @@ def work(side, specks):
         areas.append(find_objects(confidence, settings, edits.plane)["area"].sum())
         pools.tile(confidence, settings, edits.plane, stamps, 7, 0, 0)
     rows = FinalMask(confidence, settings, edits.plane)
-    saved = [len(extension(name, 1, values, [])[1]) for name, values in (
+    saved = [sum(map(len, extension(name, 1, values, [])[1:])) for name, values in (
         ("CR_MASK", rows), ("CR_EDITS", edits.plane))]
     return areas, confidence.nbytes + edits.plane.nbytes + pools.nbytes, saved
 

@@ -87,3 +87,20 @@ def test_stamps_change_where_something_was_touched_and_nowhere_else(shape, touch
     for level, grid in enumerate(model):
         for ty, tx in np.ndindex(grid.shape):
             assert stamps.at(level, ty, tx) == grid[ty, tx]
+
+
+@settings(deadline=None)
+@given(shapes, st.lists(boxes, max_size=6), st.integers(0, 6))
+def test_what_changed_since_is_told_by_rows_of_tiles(shape, touches, seen):
+    stamps, hit = Stamps(shape), np.zeros_like(touched_by_hand(shape, 0, (0, 0, 1, 1)))
+    for number, box in enumerate(touches, 1):
+        stamps.touch(box)
+        if number > seen:
+            hit |= touched_by_hand(shape, 0, box)
+    rows = np.flatnonzero(hit.any(1)).tolist()
+    expected = []
+    for row in rows:
+        left, right = np.flatnonzero(hit[row])[[0, -1]].tolist()
+        expected.append((row * SIZE, left * SIZE, min(row * SIZE + SIZE, shape[0]),
+                         min(right * SIZE + SIZE, shape[1])))
+    assert stamps.since(seen) == expected

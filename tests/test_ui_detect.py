@@ -196,13 +196,13 @@ def test_every_model_can_be_chosen_and_says_something(robot):
     for name in (*MODELS, "auto"):
         robot.choose("##model", name)
         assert robot.workspace.model == name
-        assert len(robot.desk.detector.hint(robot.document)) > 20
+        assert len(robot.desk.detector.choice.hint(robot.document)) > 20
 
 
 def test_two_models_can_work_together(robot, children):
     robot.choose("##together", f"{SHIPPED}+decam:vote")
     assert robot.workspace.model == f"{SHIPPED}+decam:vote"
-    hint = robot.desk.detector.hint(robot.document)
+    hint = robot.desk.detector.choice.hint(robot.document)
     assert "2 models together: the share" in hint and "ADU" in hint
     robot.click("Detect")
     assert children[0].name == f"{SHIPPED}+decam:vote"
@@ -219,7 +219,7 @@ def test_a_model_file_with_a_mistake_says_so(robot, tmp_path):
     path = tmp_path / "my.toml"
     path.write_text('architecture = "resnet"')
     robot.workspace.model = str(path)
-    assert "architecture must be one of" in robot.desk.detector.hint(robot.document)
+    assert "architecture must be one of" in robot.desk.detector.choice.hint(robot.document)
 
 
 # with the real child

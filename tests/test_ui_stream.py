@@ -21,10 +21,10 @@ from detections import (
 from detections import children as children_of
 from robot import Robot
 
-from glview import detecting
 from glview.core import plane
 from glview.core.plane import FLOOR, Plane
 from glview.core.view import View
+from glview.detecting import detector
 from glview.models import init_model
 from glview.models.remote import Detection
 
@@ -57,7 +57,6 @@ def masked(robot):
 @pytest.fixture
 def large(monkeypatch):
     """As if the frames of these tests were too large to hold every pixel."""
-    monkeypatch.setattr(detecting, "DENSE_PIXELS", 1000)
     monkeypatch.setattr(plane, "DENSE_PIXELS", 1000)
 
 
@@ -86,7 +85,7 @@ def test_a_small_frame_is_kept_exactly(robot, children):
 
 
 def test_tiles_take_a_share_of_the_frame_and_the_rest_comes_later(robot, children, monkeypatch):
-    monkeypatch.setattr(detecting, "HANDLING", 0.0)  # one event a frame, then
+    monkeypatch.setattr(detector, "HANDLING", 0.0)  # one event a frame, then
     robot.key("D")
     woken = []
     robot.desk.detector._wake = lambda: woken.append(1)
@@ -100,7 +99,7 @@ def test_tiles_take_a_share_of_the_frame_and_the_rest_comes_later(robot, childre
 
 
 def test_what_is_left_of_a_cancelled_one_is_dropped(robot, children, monkeypatch):
-    monkeypatch.setattr(detecting, "HANDLING", 0.0)
+    monkeypatch.setattr(detector, "HANDLING", 0.0)
     robot.key("D")
     children[0].events = [READY, *TILES, DONE]
     robot.frame(2)
@@ -124,11 +123,11 @@ def test_the_child_is_told_where_the_user_looks_but_not_too_often(robot, childre
     robot.workspace.view = View(30, 400, 3.0)
     robot.frame()
     assert children[0].looks == [(30, 400)]
-    monkeypatch.setattr(detecting, "PAUSE", 1e6)
+    monkeypatch.setattr(detector, "PAUSE", 1e6)
     robot.workspace.view = View(900, 400, 3.0)
     robot.frame(2)
     assert children[0].looks == [(30, 400)]
-    monkeypatch.setattr(detecting, "PAUSE", 0.0)
+    monkeypatch.setattr(detector, "PAUSE", 0.0)
     robot.frame(3)
     assert children[0].looks == [(30, 400), (900, 400)]
 

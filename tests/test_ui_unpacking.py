@@ -6,11 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 from robot import Robot
 
 from glview import files
 from glview.core.image import from_array
 from glview.core.mask import EDIT_ADD
+from glview.library import entry_for
+from glview.screenshot import run_screenshot
+from glview.session import Options
 
 pytestmark = pytest.mark.gl
 SHAPE = (300, 400)
@@ -35,6 +39,20 @@ def unpacking(monkeypatch):
 
     monkeypatch.setattr(files, "open_images", open_images)
     return whole, go, told
+
+
+def test_a_screenshot_of_the_first_picture_does_not_wait_for_the_rest(unpacking, tmp_path):
+    whole, go, told = unpacking
+    path = tmp_path / "frame.fits.gz"
+    path.touch()
+    go.release()
+    options = Options(screenshot=tmp_path / "a.png", first=True, pane="image", size=(300, 200))
+    run_screenshot([entry_for(path)], options)
+    assert told == [0.25]
+    with Image.open(tmp_path / "a.png") as picture:
+        colours = np.asarray(picture.convert("RGB")).reshape(-1, 3)
+    assert len(np.unique(colours, axis=0)) > 20
+    go.release(2)
 
 
 def test_the_part_that_is_there_is_shown_and_the_rest_follows(unpacking, tmp_path):

@@ -9,7 +9,8 @@ from glview import opening
 from glview.core.image import from_array
 from glview.core.mask import EDIT_ADD, MaskSettings
 from glview.core.stretch import MEAN, Stretch
-from glview.workspace import Document, Entry, Workspace
+from glview.document import Document
+from glview.workspace import Entry, Workspace
 
 
 def new_document(array=None):

@@ -34,19 +34,19 @@ class KeepModels(WorkerPlugin):
 
     idempotent = True
 
-    def __init__(self, device):
-        self.name = plugin_name(device)
-        self.models = Models(device)
+    def __init__(self, device, precision):
+        self.name = plugin_name(device, precision)
+        self.models = Models(device, precision)
 
 
-def plugin_name(device):
+def plugin_name(device, precision):
     """The plugin's name on a worker."""
-    return f"glview-models-{device}"
+    return f"glview-models-{device}-{precision}"
 
 
 def search_file(item, request):
     """The task: all rows of one file.  Raises Undone if one of them failed."""
-    keeper = get_worker().plugins[plugin_name(request.device)]
+    keeper = get_worker().plugins[plugin_name(request.device, request.precision)]
     done = Work(request, keeper.models).file(item)
     if any(row.status == rows.FAILED for row in done):
         raise Undone(done)
@@ -60,7 +60,7 @@ def run_on_cluster(items, request, address):
     one after the other, so that only the one that kills its worker is reported.
     Raises UsageError if there is no cluster.
     """
-    with _client(address, request.device) as client:
+    with _client(address, request) as client:
         suspects = []
         yield from _round(client, items, request, suspects.append)
         for item in suspects:
@@ -68,7 +68,7 @@ def run_on_cluster(items, request, address):
 
 
 @contextmanager
-def _client(address, device):
+def _client(address, request):
     try:
         client = Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
@@ -78,7 +78,7 @@ def _client(address, device):
         if not client.scheduler_info()["workers"]:
             print(f"glview detect: no worker has joined {address} yet; waiting", file=sys.stderr)
         try:
-            client.register_plugin(KeepModels(device))
+            client.register_plugin(KeepModels(request.device, request.precision))
         except ImportError as error:
             raise UsageError(f"glview is not installed on the cluster's machines, or is another "
                              f"version there ({error})") from error

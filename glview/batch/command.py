@@ -13,6 +13,7 @@ from glview import arguments
 from glview.arguments import UsageError, named
 from glview.batch.plan import Request, plan
 from glview.core.mask import MAX_DILATION, SHAPES
+from glview.models import registry
 
 WORDS = """
 A FILE may be a folder (every FITS, .npy and TIFF file below it), a pattern in quotes, and may end
@@ -45,6 +46,7 @@ def parser():
     _add_settings(add)
     add("--device", default="auto", type=named(_device, "device: auto, cpu, cuda or cuda:N"),
         metavar="NAME", help="auto (default), cpu, cuda or cuda:N")
+    arguments.add_precision(add, registry.PRECISIONS)
     add("--jobs", type=named(arguments.count, "whole number from 1"), default=1, metavar="N",
         help="frames searched at a time (default 1; the processor's cores are shared out)")
     add("--overwrite", action="store_true", help="do again what is done, or corrected by hand")
@@ -57,7 +59,8 @@ def parser():
 
 def _add_settings(add):
     add("--model", default="auto", metavar="NAME",
-        help="auto (default: by the header of each image), a model's name, or a weights file")
+        help=f"auto (default: by the header of each image), {', '.join(registry.MODELS)}; a+b for "
+             "the mean of two, a+b:vote for what both find; or the path of a weights file or .toml")
     add("--ext", metavar="NAME|N", help="search this extension only")
     add("--threshold", type=named(arguments.share, "number from 0 to 1"), metavar="T",
         help="mask what has more confidence than this (default: what the model suggests)")
@@ -66,6 +69,7 @@ def _add_settings(add):
     add("--shape", choices=SHAPES, default="square", help="of what it grows by (default square)")
     add("--mask-only", action="store_true", help="save CR_MASK alone")
     add("--probability", action="store_true", help="save CR_PROBABILITY alone")
+    arguments.add_dq(add)
 
 
 def _device(text):
@@ -122,6 +126,8 @@ def _request(options):
     if options.mask_only and options.probability:
         raise UsageError("--mask-only and --probability do not go together: without both, both "
                          "are saved")
+    if options.probability and options.dq not in (None, "plain"):
+        raise UsageError("--dq needs the mask: leave --probability out")
     if options.in_place and options.probability:
         raise UsageError("--in-place saves the mask too: leave --probability out")
     if options.scheduler and options.jobs > 1:
@@ -130,13 +136,12 @@ def _request(options):
     keep = ["CR_MASK"] * (not options.probability) + ["CR_PROBABILITY"] * (not options.mask_only)
     _make_folder(options.output)
     return Request(model, options.threshold, options.dilate, options.shape, tuple(keep),
-                   options.in_place, options.device, options.overwrite)
+                   options.in_place, options.device, options.precision,
+                   options.overwrite, options.dq)
 
 
 def _model(name):
     """The name as every worker understands it."""
-    from glview.models import registry
-
     if Path(name).is_file():
         return os.path.abspath(name)
     if name != "auto":
@@ -194,7 +199,7 @@ def _rows(items, request, options, report, stop):
 
     if options.jobs > 1:  # read by torch when it is imported; the user's own setting wins
         os.environ.setdefault("OMP_NUM_THREADS", str(max(1, _cores() // options.jobs)))
-    work = Work(request, Models(request.device), stop=stop)
+    work = Work(request, Models(request.device, request.precision), stop=stop)
 
     def tick():
         with suppress(RuntimeError):  # a search began or ended while they were added up

@@ -11,7 +11,7 @@ from glview.files.header import scan
 from glview.files.load import belongs, is_fits, is_own, of_plane, side_files
 from glview.files.source import open_source
 
-DECIDING = ("model", "weights_sha256", "tiling", "crop")
+DECIDING = ("model", "weights_sha256", "tiling", "crop", "sums")
 NOTHING, DONE, EDITED = "nothing", "done", "edited"
 """Nothing that stays; what is asked for; corrected by hand, under other settings."""
 
@@ -28,7 +28,7 @@ class _Saved:
 
     @property
     def edited(self):
-        return bool(self.origin.get("added") or self.origin.get("deleted"))
+        return any(self.origin.get(name) for name in ("added", "deleted", "regions", "reviewed"))
 
 
 def standing(item, source, image, request, wanted):
@@ -42,6 +42,7 @@ def standing(item, source, image, request, wanted):
         saved += _in_file(source, image, request)
     for one in saved:
         asked = one.edited or (one.here and one.fresh and one.names >= set(request.keep))
+        asked = asked and request.dq in (None, "plain", one.origin.get("dq"))
         if asked and _same(one.origin, wanted(), "CR_MASK" in request.keep):
             return DONE
     return EDITED if any(one.edited for one in saved) else NOTHING
@@ -49,8 +50,8 @@ def standing(item, source, image, request, wanted):
 
 def _same(known, wanted, masked):
     """Whether two provenances are of the same map and, if it is `masked`, of the same mask."""
-    if any(known.get(key) != wanted.get(key) for key in DECIDING) or "covered" in known:
-        return False  # "covered" is there where only a part of the frame was searched
+    if any(known.get(key) != wanted.get(key) for key in DECIDING) or {"covered", "regions"} & known.keys():
+        return False  # a part of the frame was searched, or another part by another model
     if not masked:
         return True
     grown = ("dilation", "shape") if wanted["dilation"] else ("dilation",)

@@ -19,7 +19,7 @@ class Request:
     """What is asked of every file; see `glview detect --help`.
 
     threshold: None for the one that the model suggests. keep: extensions that the result has.
-    in_place: into the image's own file, if it can take extensions.
+    in_place: into the image's own file, if it can take extensions. dq: as `files.save.save_mask`.
     """
 
     model: str = "auto"
@@ -29,7 +29,9 @@ class Request:
     keep: tuple[str, ...] = ("CR_MASK", "CR_PROBABILITY")
     in_place: bool = False
     device: str = "auto"
+    precision: str = "float32"
     overwrite: bool = False
+    dq: str | None = None
 
 
 @dataclass(frozen=True)

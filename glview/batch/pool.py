@@ -6,31 +6,34 @@ from contextlib import contextmanager
 from glview.models.registry import ModelError, choose, lookup
 
 
-def load(name, device):
+def load(name, device, precision):
     """A ready model; tests and workers put another function here."""
     from glview.models import init_model
 
-    return init_model(name, device=device)
+    return init_model(name, device=device, precision=precision)
 
 
 class Models:
-    """device: "auto", "cpu", "cuda" or "cuda:N"; what is known of a model needs no weights."""
+    """device: "auto", "cpu", "cuda" or "cuda:N"; precision: one of `registry.PRECISIONS`.
 
-    def __init__(self, device="auto"):
-        self.device = device
+    What is known of a model needs no weights.
+    """
+
+    def __init__(self, device="auto", precision="float32"):
+        self.device, self.precision = device, precision
         self._lock = threading.Lock()
         self._card = threading.Lock()
         self._free = {}
 
     def __reduce__(self):
-        return Models, (self.device,)
+        return Models, (self.device, self.precision)
 
     @contextmanager
     def lend(self, name):
         """A model that nobody else uses meanwhile; on a graphics card one frame at a time."""
         with self._lock:  # loading imports torch, which one thread does best
             free = self._free.setdefault(name, [])
-            model = free.pop() if free else load(name, self.device)
+            model = free.pop() if free else load(name, self.device, self.precision)
         try:
             if str(model.provenance["device"]).startswith("cuda"):
                 with self._card:
@@ -65,4 +68,5 @@ class Models:
             with self.lend(name) as model:
                 return dict(model.provenance), model.info.threshold
         known = {"model": row.name, "weights_sha256": row.sha256, "tiling": "seamless"}
-        return known, row.threshold
+        sums = {} if self.precision == "float32" else {"sums": self.precision}
+        return known | sums, row.threshold

@@ -12,13 +12,13 @@ import glview
 from glview import budget
 from glview.batch import done, rows
 from glview.batch.frames import Frame, about, frames, is_lazy
-from glview.batch.output import write_file
 from glview.core.cancel import Cancelled
 from glview.core.mask import MaskSettings, final_mask
 from glview.core.objects import find_objects
 from glview.files import open_with_source
 from glview.files.commit import SaveError
 from glview.files.load import side_files
+from glview.files.save import save_mask
 
 LARGE = 32  # an image is read whole if its pixels are fewer than this part of the budget's bytes
 
@@ -102,31 +102,26 @@ class Work:
 
     def _save(self, frame, mask, confidence, origin):
         """(method, file, notes)."""
-        origin = origin | {"version": glview.__version__}
-        save = self._save_inside if self.request.in_place else self._save_beside
+        item, request = frame.item, self.request
+        where = {"target": item.output}
+        if request.in_place:
+            where = {"unchanged_since": self._stamps.get(item.path, frame.opened)}
         try:
-            return save(frame, {"CR_MASK": mask, "CR_PROBABILITY": confidence}, origin)
+            saved = save_mask(
+                item.path, mask if "CR_MASK" in request.keep else None,
+                confidence if "CR_PROBABILITY" in request.keep else None,
+                provenance={**origin, "version": glview.__version__, "unseen": True},
+                hdu=frame.image.hdu, dq=request.dq, **where)
         except SaveError:
             if not self._done_elsewhere(frame):
                 raise
-            return "another worker", frame.item.output, ("it was written at the same time",)
-
-    def _save_beside(self, frame, made, origin):
-        item = frame.item
-        kept = {name: made[name] for name in self.request.keep}
-        warning = write_file(item.output, frame.image, kept, origin)
-        method = "side file" if item.output in side_files(item.path) else "folder"
-        return method, item.output, (warning,) if warning else ()
-
-    def _save_inside(self, frame, made, origin):
-        from glview.files.save import save_mask
-
-        path = frame.item.path
-        kept = made["CR_PROBABILITY"] if "CR_PROBABILITY" in self.request.keep else None
-        saved = save_mask(path, made["CR_MASK"], kept, provenance=origin, hdu=frame.image.hdu,
-                          unchanged_since=self._stamps.get(path, frame.opened))
-        self._stamps[path] = saved.stamp
-        return saved.method, saved.path, tuple(note for note in (saved.why, saved.warning) if note)
+            return "another worker", item.output, ("it was written at the same time",)
+        notes = tuple(note for note in (request.in_place and saved.why, saved.warning) if note)
+        if request.in_place:
+            self._stamps[item.path] = saved.stamp
+            return saved.place, saved.path, notes
+        beside = item.output in side_files(item.path)
+        return "side file" if beside else "folder", saved.path, notes
 
     def _done_elsewhere(self, frame):
         """Whether another worker, taken for dead, wrote the same result at the same time."""

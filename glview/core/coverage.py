@@ -15,13 +15,36 @@ class Coverage:
         self.shape, self.step = shape, -(-max(shape) // CELLS)
         rows, columns = (self._sides(length) for length in shape)
         self._left = np.outer(rows, columns)
+        self._boxes = {}  # (row, column) of a cell -> boxes that touch it and were over it
+
+    def copy(self):
+        """One that is the same now, and which later boxes do not change."""
+        other = Coverage(self.shape)
+        other._left = self._left.copy()
+        other._boxes = {cell: list(boxes) for cell, boxes in self._boxes.items()}
+        return other
+
+    @property
+    def share(self):
+        """Of the frame's pixels, those that have come: 0 to 1."""
+        return 1.0 - float(self._left.sum()) / (self.shape[0] * self.shape[1])
 
     def _sides(self, length):
         edges = np.minimum(np.arange(0, length + self.step, self.step), length)
         return np.diff(edges)
 
     def add(self, box):
-        """The pixels of `box` (y0, x0, y1, x1) have come; each pixel comes once."""
+        """The pixels of `box` (y0, x0, y1, x1) have come, some of them perhaps once more."""
+        y0, x0, y1, x1 = box = tuple(box)
+        cells = [(row, column) for row in range(y0 // self.step, -(-y1 // self.step))
+                 for column in range(x0 // self.step, -(-x1 // self.step))]
+        for piece in minus(box, {one for cell in cells for one in self._boxes.get(cell, ())}):
+            self._count(piece)
+        for cell in cells:
+            apart = [one for one in self._boxes.get(cell, ()) if minus(one, [box])]
+            self._boxes[cell] = [*apart, box]
+
+    def _count(self, box):
         y0, x0, y1, x1 = box
         rows, columns = self._overlap(y0, y1), self._overlap(x0, x1)
         top, left = y0 // self.step, x0 // self.step
@@ -42,3 +65,19 @@ class Coverage:
             for start, stop in edges.reshape(-1, 2).tolist():
                 found.append((y0, start * self.step, y1, min(stop * self.step, width)))
         return found
+
+
+def minus(box, others):
+    """What of a box is in none of the others, as boxes without a common pixel: [] if nothing is."""
+    pieces = [box]
+    for v0, u0, v1, u1 in others:
+        left = []
+        for y0, x0, y1, x1 in pieces:
+            top, bottom = max(y0, v0), min(y1, v1)
+            if top >= bottom or max(x0, u0) >= min(x1, u1):
+                left.append((y0, x0, y1, x1))
+                continue
+            left += [(y0, x0, top, x1), (bottom, x0, y1, x1),
+                     (top, x0, bottom, max(x0, u0)), (top, min(x1, u1), bottom, x1)]
+        pieces = [one for one in left if one[0] < one[2] and one[1] < one[3]]
+    return pieces

@@ -53,6 +53,27 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class Searched:
+    """What a model found inside `box` (y0, x0, y1, x1) took the place of an earlier finding.
+
+    before, after: each has show(document, box); None where that is no longer kept, as after a
+    crash: then the document stays as it is.
+    """
+
+    box: tuple[int, int, int, int]
+    before: Any = None
+    after: Any = None
+
+    def do(self, document):
+        if self.after is not None:
+            self.after.show(document, self.box)
+
+    def undo(self, document):
+        if self.before is not None:
+            self.before.show(document, self.box)
+
+
+@dataclass(frozen=True)
 class Together:
     """Steps that are done and taken back as one."""
 
@@ -93,6 +114,26 @@ class History:
     def changed(self):
         """True if the document is another one than when `mark_saved` was told."""
         return self.last is not self._saved
+
+    @property
+    def saved(self):
+        """The step that was `last` in the document that is on disk, or None."""
+        return self._saved
+
+    @property
+    def length(self):
+        """Number of steps in line: those done, and after them those that can be done again."""
+        return len(self.done) + len(self.undone)
+
+    def at(self, place):
+        """The step at that place in line, the first at 0."""
+        count = len(self.done)
+        return self.done[place] if place < count else self.undone[count - place - 1]
+
+    def load(self, steps, place):
+        """Begin with these steps in line; the document shows the first `place`, and is on disk."""
+        self.done, self.undone = list(steps[:place]), list(reversed(steps[place:]))
+        self._saved = self.last
 
     def mark_saved(self, step):
         """What is on disk is the document as it was when `step` was its `last`."""

@@ -40,6 +40,7 @@ class Image:
         numba, which `read` does not: the first picture is made by `read`.
     fill_turned: the same, but the bytes of each number are the other way round in `out`, as they
         lie in the file; None where that saves nothing.
+    kept: says how many bytes of decoded pixels the readers of its file hold at present.
     source: the open file behind it, for `files` alone, or None.
     faults: filled by readers, from any thread; it only grows.
     stamp: (inode, size, time in ns) of the file just before it was opened, or None.
@@ -58,6 +59,7 @@ class Image:
     notes: tuple[str, ...] = ()
     fill: Callable[[int, int, int, int, int, np.ndarray], None] | None = None
     fill_turned: Callable[[int, int, int, int, int, np.ndarray], None] | None = None
+    kept: Callable[[], int] = lambda: 0
     source: object = None
     faults: list[Fault] = field(default_factory=list)
     stamp: tuple[int, int, int] | None = None

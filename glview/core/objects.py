@@ -5,14 +5,12 @@ and become parts of the table (`core.parts`). So the cost is that of reading the
 and for the rest follows what is masked, and memory too.
 """
 
-import numpy as np
-
 from glview.core.blocks import Arenas, empty, grain, mask_block, mask_rows, over_stripes, stripes
 from glview.core.mask import checked
 from glview.core.parts import OBJECT, joined, nothing, parts_of
 from glview.core.values import Values
 
-__all__ = ["CONNECTIVITIES", "OBJECT", "RANKS", "find_objects", "rank"]
+__all__ = ["CONNECTIVITIES", "OBJECT", "RANKS", "find_objects"]
 
 RANKS = {"area": "area", "flux": "flux", "confidence": "mean_confidence"}
 """What objects can be ranked by, and the column that holds it."""
@@ -43,7 +41,7 @@ def find_objects(confidence, settings, edits=None, image=None, connectivity=8, c
 
     def work(rows):
         with arenas.one() as arena:
-            found = _stripe((confidence, settings, edits), rows, reach, sources, arena)
+            found = stripe_parts((confidence, settings, edits), rows, reach, sources, arena)
         done.append(rows[1] - rows[0])
         if progress is not None:
             progress(sum(done), shape[0])
@@ -71,8 +69,8 @@ def checked_look(confidence, shape, image, connectivity):
     return CONNECTIVITIES[connectivity], sources
 
 
-def _stripe(mask, rows, reach, sources, arena):
-    """The Parts of one stripe; mask: (confidence, settings, edits)."""
+def stripe_parts(mask, rows, reach, sources, arena, keep=False):
+    """The Parts of one stripe, see `parts.parts_of`; mask: (confidence, settings, edits)."""
     confidence, settings, edits = mask
     width = (edits if confidence is None else confidence).shape[1]
     box = (rows[0], 0, rows[1], width)
@@ -85,15 +83,4 @@ def _stripe(mask, rows, reach, sources, arena):
         for column, source in sources:
             source.add(table, column, runs, labels, rows)
 
-    return parts_of(bits, width, rows[0], reach, measure, arena)
-
-
-def rank(objects, by):
-    """Indices that put objects in order, best first: the largest value of RANKS[by], NaN last.
-
-    objects: (n,) OBJECT. Objects of equal value keep their order. Returns (n,) int64.
-    Raises ValueError for an unknown `by`.
-    """
-    if by not in RANKS:
-        raise ValueError(f"objects are not ranked by {by!r}: use one of {', '.join(RANKS)}")
-    return np.argsort(-objects[RANKS[by]].astype(np.float64), kind="stable")
+    return parts_of(bits, width, rows[0], reach, measure, arena, keep)

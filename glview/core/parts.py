@@ -106,13 +106,14 @@ class Joined(NamedTuple):
 
     objects: (n,) OBJECT sorted by falling area, then y0, then x0. starts: (parts + 1,) the first
     component of each part. roots: (components,) the first component of its object. chosen: (n,)
-    the root of each object.
+    the root of each object. pixels: of all objects.
     """
 
     objects: np.ndarray
     starts: np.ndarray
     roots: np.ndarray
     chosen: np.ndarray
+    pixels: int
 
 
 def joined(parts, reach, arena=None):
@@ -132,5 +133,5 @@ def joined(parts, reach, arena=None):
     chosen = tablekernels.order(table, tablekernels.fold(table, roots))
     objects = np.empty(len(chosen), OBJECT)
     whole, real = objects.view(np.int32), objects.view(np.float64)
-    tablekernels.write(table, chosen, whole.reshape(-1, 18), real.reshape(-1, 9))
-    return Joined(objects, ends[0], roots, chosen)
+    pixels = tablekernels.write(table, chosen, whole.reshape(-1, 18), real.reshape(-1, 9))
+    return Joined(objects, ends[0], roots, chosen, pixels)

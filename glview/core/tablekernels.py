@@ -141,9 +141,12 @@ def write(table, chosen, whole, real):
     """Write the rows of the table in their order as `core.objects.OBJECT`.
 
     whole, real: (n, 18) int32 and (n, 9) float64 views of the array of OBJECT.
+    Returns the pixels of all of them.
     """
+    pixels = np.int64(0)
     for i in range(chosen.size):
         row, area = table[chosen[i]], table[chosen[i], AREA]
+        pixels += np.int64(area)
         whole[i, 0], whole[i, 1] = i + 1, min(area, MOST_AREA)
         for k in range(4):
             whole[i, 2 + k] = row[TOP + k]
@@ -155,6 +158,24 @@ def write(table, chosen, whole, real):
         if row[CONFIDENCE]:
             total = row[CONFIDENCE + 1] + row[CONFIDENCE + 2]
             real[i, 7], real[i, 8] = total / row[CONFIDENCE], row[CONFIDENCE + 3]
+    return pixels
+
+
+@njit(cache=True, nogil=True)
+def most_alike(whole, box):
+    """The row of `whole` whose box holds the middle of a box, the most like it; -1 without any.
+
+    whole: see `write`. box: (y0, x0, y1, x1).
+    """
+    y, x = 0.5 * (box[0] + box[2]), 0.5 * (box[1] + box[3])
+    best, least = -1, 0
+    for i in range(whole.shape[0]):
+        y0, x0, y1, x1 = whole[i, 2], whole[i, 3], whole[i, 4], whole[i, 5]
+        if y0 <= y and y <= y1 and x0 <= x and x <= x1:
+            unlike = abs(y0 - box[0]) + abs(x0 - box[1]) + abs(y1 - box[2]) + abs(x1 - box[3])
+            if best < 0 or unlike < least:
+                best, least = i, unlike
+    return best
 
 
 @njit(cache=True, nogil=True)

@@ -70,3 +70,17 @@ class Stamps:
     def at(self, level, ty, tx):
         """The tile's number: equal numbers, equal content."""
         return int(self._levels[level][ty, tx])
+
+    def since(self, number):
+        """Boxes (y0, x0, y1, x1), image pixels, that hold all that changed after `now` was number.
+
+        One box for each row of tiles of level 0 with a change.
+        """
+        newer = self._levels[0] > number
+        found = []
+        for row in np.flatnonzero(newer.any(1)).tolist():
+            columns = np.flatnonzero(newer[row])
+            y0, x0 = row * SIZE, int(columns[0]) * SIZE
+            found.append((y0, x0, min(y0 + SIZE, self.shape[0]),
+                          min((int(columns[-1]) + 1) * SIZE, self.shape[1])))
+        return found

@@ -79,9 +79,8 @@ def sum32(data, start=0):
     return total
 
 
-def summed(cards, body):
-    """Header blocks of `cards` with CHECKSUM and DATASUM for a padded body."""
-    data_sum = sum32(body)
+def summed(cards, data_sum):
+    """Header blocks of `cards` with CHECKSUM and DATASUM; data_sum: `sum32` of the padded data."""
     end = card_text("DATASUM", str(data_sum), "data unit checksum")
     blank = header_bytes([*cards, card_text("CHECKSUM", "0" * 16, "HDU checksum"), end])
     code = checksum_code(~sum32(blank, data_sum) & 0xFFFFFFFF)

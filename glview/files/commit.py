@@ -6,6 +6,7 @@ The new version is written beside it, synced, walked, and only then renamed over
 import errno
 import fcntl
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,12 +23,21 @@ _HINTS = {
     "of yours",
     errno.EPERM: "you may not write there; change its permissions or copy the image to a folder "
     "of yours",
+    errno.EFBIG: "the file would become larger than files may be here; save to another disk",
     errno.EROFS: "the disk is read-only; copy the image to a folder of yours",
 }
 
 
 class SaveError(Exception):
-    """The mask was not saved and the image file is as it was; the message says why."""
+    """The mask was not saved; the message says why.
+
+    state: "unchanged", every file is as it was; or "unfinished", the image's own bytes are, but
+    behind them may lie an extension GLV_PENDING, which glview removes when it opens the file.
+    """
+
+    def __init__(self, message, state="unchanged"):
+        super().__init__(message)
+        self.state = state
 
 
 @dataclass(frozen=True)
@@ -65,7 +75,8 @@ def commit(version):
         raise SaveError(explain(error, version.path)) from error
     finally:
         if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+            with suppress(OSError):  # the next save sweeps it up
+                os.unlink(temporary)
     return _sync_folder(version.path.parent)
 
 

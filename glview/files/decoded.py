@@ -23,6 +23,10 @@ class Planes:
         self.lock = threading.Lock()
         self.cache = OrderedDict()
 
+    def kept(self):
+        """Bytes of the planes that are held."""
+        return sum(values.nbytes for values in tuple(self.cache.values()))
+
     def read(self, plane, y0, y1, x0, x1):
         """The box as a new array. Raises ReadError if the plane cannot be decoded."""
         return self._plane(plane)[y0:y1, x0:x1].copy()

@@ -119,6 +119,7 @@ def _image(source, found, hdu):
         fill=fill,
         fill_turned=turned,
         faults=faults,
+        kept=lambda: getattr(source.shared.get("tiles"), "held", 0),
         source=source,
     )
 

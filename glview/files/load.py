@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from glview.core.image import Image
-from glview.files import ReadError, fits, open_with_source, shown_name
+from glview.files import ReadError, fits, open_with_source, reviewtable, shown_name
 from glview.files.extensions import provenance_of
+from glview.files.fits import is_own
 from glview.files.header import FitsError, scan
 from glview.files.source import open_source
 
@@ -21,8 +22,9 @@ class SavedMask:
 
     mask: (height, width) bool. probability: (height, width) float32 or None.
     edits: (height, width) uint8 (0 none, 1 added, 2 deleted) or None.
-    provenance: version, model, weights_sha256, threshold, dilation, shape, tiling, added, deleted,
-        floor, as far as known; {} for a mask that another program wrote. where: the file it is in.
+    provenance: what is known of the names in `extensions.ORIGIN`; {} for a mask that another
+        program wrote. where: the file it is in.
+    review: {(y, x): "accepted" or "rejected"}, by a pixel of the object that was judged.
     """
 
     mask: np.ndarray
@@ -30,6 +32,7 @@ class SavedMask:
     edits: np.ndarray | None
     provenance: dict = field(default_factory=dict)
     where: Path = Path()
+    review: dict = field(default_factory=dict)
 
     @property
     def shape(self):
@@ -61,6 +64,7 @@ class StoredMask:
     edits: Image | None
     provenance: dict
     where: Path
+    review: dict = field(default_factory=dict)
 
     def mask_rows(self, y0, y1):
         """Rows y0..y1 of the mask: (y1 - y0, width) bool."""
@@ -100,7 +104,7 @@ def load_mask(path, hdu=None, plane=None, source=None):
         found = probability > np.float32(0.5)
     else:
         found = stored.mask_rows(*rows)
-    return SavedMask(found, probability, edits, stored.provenance, stored.where)
+    return SavedMask(found, probability, edits, stored.provenance, stored.where, stored.review)
 
 
 def stored_mask(path, hdu=None, plane=None, source=None):
@@ -135,11 +139,6 @@ def is_fits(source):
     return source.read(0, 9) == b"SIMPLE  ="
 
 
-def is_own(hdu):
-    """Whether glview wrote this extension."""
-    return hdu.name.upper() in fits.OWN and "GLVVERS" in hdu.cards
-
-
 def belongs(own, hdu, hdus):
     """Whether one of glview's extensions is about `hdu`: by name and version, if that is unique."""
     name, version = own.cards.get("CREXTNAM"), own.cards.get("CREXTVER")
@@ -169,7 +168,7 @@ def _foreign(hdus, shape):
         for one in hdus
         if one.kind in fits.VIEWABLE and one.naxis[::-1] == shape and not is_own(one)
     }
-    return [latest[name] for name in fits.OWN[:2] if name in latest]
+    return [latest[name] for name in fits.MASKS[:2] if name in latest]
 
 
 def _date(hdus):
@@ -178,12 +177,15 @@ def _date(hdus):
 
 def _stored(source, hdus, image):
     hdus = [one for one in hdus if str(one.cards.get("DATE", "")) == _date(hdus)] or hdus
-    planes = {one.name.upper(): _plane(source, one, image) for one in hdus}
-    mask, probability, edits = (planes.get(name) for name in fits.OWN)
+    named = {one.name.upper(): one for one in hdus}
+    mask, probability, edits = (
+        _plane(source, named[name], image) if name in named else None for name in fits.MASKS)
     provenance = provenance_of(hdus[0].cards) if is_own(hdus[0]) else {}
     if mask is None and probability is None:
-        raise ReadError(f"{source.name}: CR_EDITS is there, but the mask is missing")
-    return StoredMask(image.shape, mask, probability, edits, provenance, source.path)
+        raise ReadError(f"{source.name}: {hdus[0].name} is there, but the mask is missing")
+    table = named.get("CR_REVIEW")
+    review = {} if table is None else reviewtable.read(source, table, image.shape)
+    return StoredMask(image.shape, mask, probability, edits, provenance, source.path, review)
 
 
 def _plane(source, hdu, image):

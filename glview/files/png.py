@@ -29,7 +29,8 @@ def read(source, ext=None):
     notes = ((COLOUR,) if colour else ()) + ((DEPTH,) if colour and depth == 16 else ())
     dtype = np.dtype(np.float32 if colour else np.uint16 if depth == 16 else np.uint8)
     planes = Planes(source.name, dtype, lambda plane: _decode(source, colour, depth))
-    keywords = {"path": source.path, "y_up": False, "notes": source.notes + notes}
+    keywords = {"path": source.path, "y_up": False, "notes": source.notes + notes,
+                "kept": planes.kept}
     return [Image(source.name, (height, width), dtype, planes.read, **keywords)]
 
 

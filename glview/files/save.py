@@ -1,23 +1,22 @@
 """Save a mask with its image: as FITS extensions, or in a side file where that cannot be.
 
-The bytes of the image's file up to its old length (without an earlier mask of glview's) are copied,
-never rewritten, and the new version replaces the old one in a single step.
+The bytes of the image's file, without an earlier mask of glview's, are never rewritten: the mask is
+put behind them (`files.append`), or a copy with it takes the file's place (`files.commit`).
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
-import numpy as np
-
-from glview.core.mask import FinalMask
-from glview.core.plane import Plane
-from glview.files import ReadError, open_with_source, shown_name
+from glview.files import ReadError, fits, open_with_source, shown_name
+from glview.files.append import UnsuitableError, put
 from glview.files.cards import card_text, header_bytes, history_text
 from glview.files.commit import SaveError, Version, commit, lock
-from glview.files.extensions import extension, origin_cards, sentence, wcs_cards
-from glview.files.fits import OWN
+from glview.files.content import Content, job_of
+from glview.files.dq import FlagsError
+from glview.files.fits import OWN, is_pending
 from glview.files.header import BLOCK, scan
 from glview.files.load import (
     SavedMask,
@@ -30,16 +29,18 @@ from glview.files.load import (
 )
 from glview.files.source import open_source, stamp_of
 
-__all__ = ["SaveError", "SaveResult", "SavedMask", "load_mask", "save_mask", "stamp"]
+__all__ = ["Content", "FlagsError", "SaveError", "SaveResult", "SavedMask", "load_mask",
+           "save_mask", "save_masks", "stamp"]
 
+METHODS = ("auto", "append", "copy", "beside")
 SUFFIXES = (".fits", ".fit", ".fts", ".fz")
 
 
 @dataclass(frozen=True)
 class SaveResult:
-    """path: the file the mask is in now. method: "extension" or "side file".
+    """path: the file the mask is in now. method: "append", "copy" or "beside", see `save_mask`.
 
-    why: what kept the mask out of the image's own file, or "". warning: a sentence, or "".
+    why: what barred the usual method, or "". warning: a sentence, or "".
     stamp: of the image's file afterwards, for the next `unchanged_since`.
     """
 
@@ -49,6 +50,11 @@ class SaveResult:
     warning: str
     stamp: tuple[int, int, int]
 
+    @property
+    def place(self):
+        """Where the mask is, in the user's words."""
+        return "side file" if self.method == "beside" else "extension"
+
 
 def stamp(path):
     """What tells that a file has not been touched; take it when the image is opened."""
@@ -56,25 +62,51 @@ def stamp(path):
 
 
 def save_mask(
-    path, mask, probability=None, edits=None, provenance=None, *, hdu=None, unchanged_since=None,
-    beside=False,
+    path, mask, probability=None, edits=None, provenance=None, *, hdu=None, review=None,
+    cleaned=None, dq=None, precision=None, unchanged_since=None, method="auto", target=None,
 ):
-    """Save a mask as CR_MASK (and CR_PROBABILITY, CR_EDITS) with the image's WCS.
+    """Save a mask as CR_MASK (and CR_PROBABILITY, CR_EDITS ...) with the image's WCS.
+
+    Extensions that glview saved for the image before are replaced, all of them.
 
     path: the image's file, perhaps with `[SCI]` behind it; links are followed.
-    mask: (height, width) bool, an array or what gives its rows, see `extensions.extension`.
+    mask: (height, width) bool, an array or what gives its rows, see `extensions.extension`; None
+    saves the probability alone.
     probability: the same shape, float32 in [0, 1], kept bit for bit; an array or a Plane, whose
     floor is told in the header. edits: the same shape, uint8 (0 none, 1 added, 2 deleted), an array
     or a Plane; saved if any is not 0.
     provenance: see `extensions.origin_cards`. hdu: extension of the image; None is the first shown.
+    review: {(y, x): "accepted" or "rejected"} of objects, each by one of its pixels: CR_REVIEW.
+    cleaned: the image without cosmic rays, an array or what gives its rows, for several threads at
+    once: CR_CLEANED, float32, or float64 where the image's values need it; "cleaning" in the
+    provenance says how it was made.
+    dq: the observatory whose flags are wanted, a key of `dq.CONVENTIONS`: CR_DQ, the flags of the
+    file with the mask's bits OR-ed in; None or "plain" for none.
+    precision: keep the probability in multiples of this power of two only, on the same side of the
+    threshold; None keeps every bit.
     unchanged_since: `stamp` of the file; saving is refused if the file is another by now.
-    beside: write the side file even if the image's own file could take the mask.
-    Returns SaveResult. Raises SaveError, and then every file is as it was.
+    method: "append" puts the extensions at the end of the image's own file, in place, whatever its
+    size; "copy" writes the file anew and renames that; "beside" writes a side file. "auto" copies a
+    small file and appends to a large one; where that cannot be it takes the next of the three, and
+    the result says why.
+    target: write this side file, in any folder, instead.
+    Returns SaveResult. Raises SaveError, whose `state` tells that every file is as it was, or that
+    behind the image's own bytes there is something that the next opening clears up.
+    """
+    content = Content(mask, probability, edits, provenance, review, cleaned, dq, precision)
+    return save_masks(path, {hdu: content}, unchanged_since=unchanged_since, method=method,
+                      target=target)
+
+
+def save_masks(path, contents, *, unchanged_since=None, method="auto", target=None):
+    """Save the masks of several images of one file in a single step.
+
+    contents: extension -> Content, or a tuple (mask, probability, edits, provenance); for a cube
+    (extension, plane) -> the same. All else as for `save_mask`.
     """
     try:
-        source, images = open_with_source(path, hdu)
-        image = images[0]
-        real = Path(os.path.realpath(image.path))
+        source, images = _pictures(path, list(contents))
+        real = Path(os.path.realpath(images[0].path))
         now = stamp(real)
     except (ReadError, OSError) as error:
         raise SaveError(f"{error}; the mask was not saved") from error
@@ -82,69 +114,50 @@ def save_mask(
     if changed or (not source.packed and source.stamp != now):
         wrong = f"{source.name} was changed by another program since it was opened"
         raise SaveError(f"{wrong}; open it again, so that the mask fits the image")
-    provenance = dict(provenance or {})
-    if getattr(probability, "floor", 0):
-        provenance["floor"] = probability.floor
-    job = _Job(
-        image,
-        _planes(image, mask, probability, edits),
-        provenance,
-        datetime.now(UTC).replace(tzinfo=None).isoformat("T", "milliseconds"),
-    )
-    why = "as asked for" if beside else _why_not_inside(source, real)
-    if why:
-        place, warning = _save_beside(job)
+    date = datetime.now(UTC).replace(tzinfo=None).isoformat("T", "milliseconds")
+    jobs = [job_of(source, image, content, date)
+            for image, content in zip(images, _contents(contents), strict=True)]
+    if target is not None:
+        found = Path(target), "beside", "as asked for", commit(_side_version(jobs, Path(target)))
     else:
-        place, warning = _save_inside(job, source, real)
-    return SaveResult(place, "side file" if why else "extension", why, warning, stamp(real))
+        found = _save(jobs, source, real, method)
+    told = () if source.packed else source.notes  # of an earlier save that was cut short
+    warning = " ".join(filter(None, [found[-1], *told, *(job.warning for job in jobs)]))
+    return SaveResult(*found[:-1], warning, stamp(real))
 
 
-@dataclass(frozen=True)
-class _Job:
-    image: object
-    planes: dict
-    provenance: dict
-    date: str
-
-    def parts(self, owner, version):
-        """The new extensions as byte strings. owner: (index, name, version) of the image's HDU."""
-        cards = wcs_cards(self.image.header) + origin_cards(self.provenance, owner)
-        cards += [card_text("DATE", self.date, "UTC"), history_text(sentence(self.provenance))]
-        parts = []
-        for name, values in self.planes.items():
-            parts += extension(name, version, values, cards)
-        return parts
-
-
-def _planes(image, mask, probability, edits):
-    """What is saved by extension name, checked."""
-    planes = {"CR_MASK": mask if _gives_rows(mask) else np.asarray(mask)}
-    if probability is not None:
-        known = _gives_rows(probability)
-        planes["CR_PROBABILITY"] = probability if known else np.asarray(probability, np.float32)
-    if edits is not None:
-        edits = edits if isinstance(edits, Plane) else np.asarray(edits)
-        largest = _largest(edits)
-        if edits.dtype != np.uint8 or largest > 2:
-            raise SaveError("edits must be uint8 with 0 (none), 1 (added) and 2 (deleted)")
-        planes |= {"CR_EDITS": edits} if largest else {}
-    for name, values in planes.items():
-        if values.shape != image.shape:
-            raise SaveError(f"{name} has the shape {values.shape}, the image {image.shape}")
-    if planes["CR_MASK"].dtype != np.bool_:
-        planes["CR_MASK"] = planes["CR_MASK"] != 0
-    return planes
+def _save(jobs, source, real, method):
+    """(file, method, why, warning) of a save by the method that is asked for, or that can be."""
+    if method not in METHODS:
+        raise SaveError(f"there is no method {method!r}; it is one of {', '.join(METHODS)}")
+    why = "as asked for"
+    if method != "beside":
+        try:
+            return real, *_save_inside(jobs, source, real, method)
+        except UnsuitableError as error:
+            if method != "auto":
+                wrong = f"{source.name} could not be saved by the method {method!r}"
+                raise SaveError(f"{wrong}: {error}") from error
+            why = str(error)
+    place, warning = _save_beside(jobs)
+    return place, "beside", why, warning
 
 
-def _gives_rows(values):
-    """Whether this is no array but gives rows when it is sliced."""
-    return isinstance(values, FinalMask | Plane)
+def _pictures(path, keys):
+    """(Source, the image of each key): extensions, or (extension, plane)."""
+    hdus = [key[0] if isinstance(key, tuple) else key for key in keys]
+    source, images = open_with_source(path, hdus[0])
+    inside = is_fits(source)
+    return source, [images[0] if not inside or hdu == hdus[0] else fits.read(source, hdu)[0]
+                    for hdu in hdus]
 
 
-def _largest(edits):
-    """The largest value of edits, an array or a Plane."""
-    parts = edits.values() if isinstance(edits, Plane) else [edits]
-    return max((part.max(initial=0) for part in parts), default=0)
+def _contents(contents):
+    for key, content in contents.items():
+        content = content if isinstance(content, Content) else Content(*content)
+        if isinstance(key, tuple):
+            content = replace(content, provenance={**(content.provenance or {}), "plane": key[1]})
+        yield content
 
 
 def _why_not_inside(source, real):
@@ -158,41 +171,46 @@ def _why_not_inside(source, real):
         return f"{source.name} is damaged or has other data behind it"
     if not os.stat(real).st_mode & 0o222 or not os.access(real, os.W_OK):
         return f"{source.name} is write-protected"
-    if not os.access(real.parent, os.W_OK):
-        return f"the folder of {source.name} is write-protected"
     return ""
 
 
-def _save_inside(job, source, real):
-    hdus = scan(source.fd).hdus
-    hdu = hdus[job.image.hdu]
-    own = [one for one in hdus if is_own(one) and belongs(one, hdu, hdus)]
-    replaced = of_plane(own, job.provenance.get("plane", 0))
-    kept = [one for one in hdus if one not in replaced]
-    owner = (kept.index(hdu), hdu.name, hdu.version)
+def _save_inside(jobs, source, real, method):
+    """(method, why, warning); raises UnsuitableError where the file cannot take the mask."""
+    if why := _why_not_inside(source, real):
+        raise UnsuitableError(why)
     if not lock(source.fd):
-        raise SaveError(f"another program is saving {source.name}; try again when it is done")
-    return real, commit(_version(job, real, source, kept, owner))
+        raise UnsuitableError(f"another program is saving into {source.name}")
+    hdus = scan(source.fd).hdus
+    replaced = [one for one in hdus if is_pending(one)]
+    for job in jobs:
+        hdu = hdus[job.image.hdu]
+        own = [one for one in hdus if is_own(one) and belongs(one, hdu, hdus)]
+        replaced += of_plane(own, job.provenance.get("plane", 0))
+    kept = [one for one in hdus if one not in replaced]
+    owners = [(kept.index(hdu), hdu.name, hdu.version)
+              for hdu in (hdus[job.image.hdu] for job in jobs)]
+    return put(_version(jobs, real, source, kept, owners), method)
 
 
-def _save_beside(job):
+def _save_beside(jobs):
     """Into the first side file that can be written; returns it and a warning."""
     failed = None
-    for side in side_files(job.image.path):
+    for side in side_files(jobs[0].image.path):
         if failed is not None and not os.access(side.parent, os.W_OK):
             continue
         try:
-            return side, commit(_side_version(job, side))
+            return side, commit(_side_version(jobs, side))
         except SaveError as error:
             failed = failed or error
     raise failed
 
 
-def _side_version(job, side):
-    """The side file with this mask in place of the one it may hold for the same extension."""
-    owner = (job.image.hdu, str(job.image.header.get("EXTNAME", "")).strip(), 1)
+def _side_version(jobs, side):
+    """The side file with these masks in place of those it may hold for the same images."""
+    images = [job.image for job in jobs]
+    owners = [(one.hdu, str(one.header.get("EXTNAME", "")).strip(), 1) for one in images]
     if not os.path.lexists(side):
-        return _version(job, side, None, [], owner)
+        return _version(jobs, side, None, [], owners)
     try:
         source = open_source(side)
         found = scan(source.fd)
@@ -200,21 +218,24 @@ def _side_version(job, side):
         raise SaveError(f"{error}; move it away, then save again") from error
     if "GLVSIDE" not in found.hdus[0].cards or found.problem:
         raise SaveError(f"{source.name} exists and is not whole or not glview's; move it away")
-    own = [one for one in found.hdus if one.cards.get("CREXT") == owner[0]]
-    replaced = of_plane(own, job.provenance.get("plane", 0))
+    replaced = []
+    for job in jobs:
+        own = [one for one in found.hdus if one.cards.get("CREXT") == job.image.hdu]
+        replaced += of_plane(own, job.provenance.get("plane", 0))
     kept = [one for one in found.hdus if one not in replaced]
-    return _version(job, side, source, kept, owner)
+    return _version(jobs, side, source, kept, owners)
 
 
-def _version(job, target, source, kept, owner):
-    """The new file: HDUs kept of the old one, byte for byte, and the job's extensions."""
+def _version(jobs, target, source, kept, owners):
+    """The new file: HDUs kept of the old one, byte for byte, and the extensions of the jobs."""
     used = {one.version for one in kept if one.name.upper() in OWN}
-    number = next(count for count in range(1, len(used) + 2) if count not in used)
-    parts = job.parts(owner, number)
+    free = (number for number in count(1) if number not in used)
+    parts = [part for job, owner in zip(jobs, owners, strict=True)
+             for part in job.parts(owner, next(free), target.parent)]
     if source is None:
-        parts = [_empty_primary(job.image.path), *parts]
+        parts = [_empty_primary(jobs[0].image.path), *parts]
     spans = tuple((one.header_offset, min(one.end, source.size)) for one in kept)
-    hdus = len(kept) + len(job.planes) + (source is None)
+    hdus = len(kept) + sum(len(job.planes) for job in jobs) + (source is None)
     return Version(target, source, spans, tuple(parts), hdus, source and source.stamp)
 
 

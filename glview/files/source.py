@@ -69,9 +69,21 @@ class Source:
             done += count
 
     def check(self):
-        """Raise FileChangedError if the file's size or time is no longer that of the opening."""
-        if stamp_of(os.fstat(self.fd)) != self.stamp:
-            raise FileChangedError(self.name, "changed on disk since then")
+        """Raise FileChangedError if the file's size or time is no longer that of the opening, and
+        not only because glview itself saved a mask behind what is read here."""
+        for _ in range(3):  # a save may end between two looks
+            now = stamp_of(os.fstat(self.fd))
+            if now == self.stamp or self._only_saved(now):
+                return
+        raise FileChangedError(self.name, "changed on disk since then")
+
+    def _only_saved(self, now):
+        from glview.files.journal import only_saved
+
+        known = only_saved(self.path, self.stamp, now)
+        if known is True:  # not while the save is under way, when the next look finds another time
+            self.stamp = now
+        return bool(known)
 
     def advise(self, kind):
         """Tell the system how the file will be read: "normal", "random", "sequential", "dontneed".
@@ -127,7 +139,10 @@ def open_source(path, progress=None):
 
     progress: told about the unpacking, as `packed.unpack` says.
     """
-    source = Source(_open(path), path)
+    from glview.files.recovery import recover
+
+    told = recover(path)
+    source = Source(_open(path), path, notes=(told,) if told else ())
     if not source.size:
         raise ReadError(f"{source.name} is empty (0 bytes): the copy or download failed")
     start = source.read(0, 8)

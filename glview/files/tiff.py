@@ -63,7 +63,8 @@ def _image(source, number, series, tif):
         keywords["notes"] = (COLOUR,)
     raw = None if colour or dtype.kind == "b" else series.dataoffset
     if raw is None:
-        reader = Planes(name, physical, lambda plane: _decode(series, plane, planes)).read
+        decoded = Planes(name, physical, lambda plane: _decode(series, plane, planes))
+        reader, keywords["kept"] = decoded.read, decoded.kept
     else:
         stored = dtype.newbyteorder(tif.byteorder)
         raster = Raster(source, raw, stored, physical, width, planes * height)

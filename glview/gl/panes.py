@@ -113,36 +113,24 @@ def _on_screen(where):
 
 
 class Pane:
-    """One pane's picture on the GPU.  size: (height, width) in screen pixels.
+    """One pane's picture on the GPU.  size: (height, width) in screen pixels."""
 
-    Where cells are smaller than screen pixels they are joined first, in buffers of their own: a
-    change of stretch or colour then costs one look-up a pixel, at any zoom.
-    """
-
-    def __init__(self, ctx, shrink):
+    def __init__(self, ctx):
         self.buffer = textures.Buffer(ctx, 4, "f1")
-        self._shrink = shrink
 
     @property
     def texture(self):
         return self.buffer.texture
 
     def start(self, size):
-        """Make it `size` and draw into it from now on."""
+        """Make it `size`, of the background's colour."""
         self.buffer.resize(size[1], size[0])
         self.buffer.use(*PALETTE.background, 1.0)
 
-    def cells(self, window, region, cells):
-        """What to draw the pane from: (textures by name, place).
-
-        cells: name ("values", "confidence", "state") -> area.Cells of the region.
-        """
-        where = place(window, region)
-        if window.zoom * (1 << region.level) >= 1.0:
-            return {name: kind.texture for name, kind in cells.items()}, where
-        shrunk = {name: self._shrink.joined(name, kind, window, region, where)
-                  for name, kind in cells.items()}
-        return shrunk, _on_screen(where)
+    def use(self, first, last):
+        """Draw from now on into its columns from `first` up to `last`, without that one."""
+        self.buffer.use()
+        self.buffer.target.scissor = (first, 0, last - first, self.buffer.size[1])
 
     def pixels(self):
         """(height, width, 3) uint8, top row first."""
@@ -150,7 +138,11 @@ class Pane:
 
 
 class Shrink:
-    """Joins the cells under a screen pixel; panes of one size share what it made."""
+    """Joins the cells under a screen pixel; panes of one size share what it made.
+
+    Where cells are smaller than screen pixels they are joined first, in buffers of their own: a
+    change of stretch or colour then costs one look-up a pixel, at any zoom.
+    """
 
     KEPT = 2  # buffers of a kind: one for each pane, where their sizes differ
 
@@ -159,6 +151,18 @@ class Shrink:
         self._programs = {name: ctx.vertex_array(build(ctx, fragment), []) for name, fragment in (
             ("mean", "shrinkmean.frag"), ("max", "shrinkmax.frag"), ("peaks", "shrinkpeaks.frag"),
             ("confidence", "shrinkmax.frag"), ("state", "shrinkmask.frag"))}
+
+    def cells(self, window, region, cells):
+        """What to draw a pane from: (textures by name, place).
+
+        cells: name ("values", "confidence", "state") -> area.Cells of the region.
+        """
+        where = place(window, region)
+        if window.zoom * (1 << region.level) >= 1.0:
+            return {name: kind.texture for name, kind in cells.items()}, where
+        shrunk = {name: self.joined(name, kind, window, region, where)
+                  for name, kind in cells.items()}
+        return shrunk, _on_screen(where)
 
     def joined(self, name, cells, window, region, where):
         """The texture of a pane's size that holds the joined cells."""

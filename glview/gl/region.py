@@ -39,17 +39,18 @@ class Regions:
         self.versions = dict.fromkeys(("image", "confidence", "edits", "reach", "state"), 0)
         self.sharp, self.cells = True, {}
 
-    def draw(self, document, windows, joining):
+    def draw(self, document, windows, joining, share=1):
         """Bring the buffers up to date for the panes; returns the Region they hold.
 
-        joining: how values become one where the picture is zoomed out.
+        joining: how values become one where the picture is zoomed out.  share: how many regions
+        need room for their tiles at the same time.
         Afterwards `cells` holds what the panes are drawn from: "values", and if there is any mask
         "confidence" and "state".  `wishes` holds what is missing: (kind, owner, level, ty, tx),
         stamp -> a callable for a worker; `sharp` is False while a stand-in is drawn for something.
         `versions` counts how often each buffer was drawn.
         """
         self.wishes, self.sharp, self._room = {}, True, AT_ONCE
-        region = region_for(document, windows, self._held.most, self._largest)
+        region = region_for(document, windows, self._held.most // share, self._largest)
         owner = document.key
         self._draw_image(document, region, owner, joining)
         some = self._draw_edits(document, region, owner)  # first: they take what may be put at once
@@ -77,13 +78,20 @@ class Regions:
     # image
 
     def _draw_image(self, document, region, owner, joining):
-        reduced = document.pyramid
+        reduced, filled = document.pyramid, document.twin == "cleaned"
 
         def stamp(level, ty, tx):
-            return 0 if level < RAW_LEVELS else reduced.stamps.at(level, ty, tx)
+            if level >= RAW_LEVELS:
+                return reduced.stamps.at(level, ty, tx)
+            return filled and (document.mask, *(
+                newest_around(one.stamps, level, ty, tx)
+                for one in (document.detection, document.edits)))
 
-        found = self._tiles("image", region, (owner, "image", joining), stamp,
-                            self._image_maker(document, joining))
+        names, plain = (owner, "image", joining), None
+        if filled and region.level < RAW_LEVELS:
+            names, plain = (owner, "image", (joining, "cleaned")), names
+        found = self._tiles("image", region, names, stamp, self._image_maker(document, joining),
+                            plain)
         self.sharp &= region.level < RAW_LEVELS or reduced.complete
         key = (owner, joining, region, found, id(document.preview[0]))
         if self._keys.get("image") == key:
@@ -135,7 +143,10 @@ class Regions:
                     return _cut(values, document.image.shape, ty, tx)
                 return lambda: pools.tile(values, settings, edits.plane, stamps, level, ty, tx)
 
-            found = self._tiles("confidence", region, (owner, "confidence"), stamp, maker)
+            names, whole = (owner, "confidence"), None
+            if region.level and document.twin == "model":
+                names, whole = (*names, "model"), names
+            found = self._tiles("confidence", region, names, stamp, maker, whole)
         key = (owner, region, found)
         if self._keys.get("confidence") != key:
             self._start("confidence", region, (NOTHING_KNOWN,))
@@ -185,8 +196,10 @@ class Regions:
 
     # tiles
 
-    def _tiles(self, kind, region, owner, stamp_of, maker):
+    def _tiles(self, kind, region, owner, stamp_of, maker, stand_in=None):
         """What to paste for the region, coarse before fine: ((key, level, ty, tx, stamp), ...).
+
+        stand_in: owner of the tiles that are shown instead of those that were never made.
 
         stamp_of: of a level, ty, tx; None where there is nothing.  Missing tiles are wished for.
         Some of those in memory are put at once, those that are shown already before others, so that
@@ -209,7 +222,7 @@ class Regions:
                     self.wishes[key, stamp] = make
             if store.slot(key) is None:
                 self.sharp = False
-                parents.update(self._parent(store, owner, region.level, ty, tx))
+                parents.update(self._parent(store, owner, region.level, ty, tx, stand_in))
             else:
                 self.sharp &= store.stamp(key) == stamp
                 found.append((key, region.level, ty, tx, store.stamp(key)))
@@ -217,9 +230,10 @@ class Regions:
         return (*coarse, *sorted(found, key=lambda one: one[2:4]))
 
     @staticmethod
-    def _parent(store, owner, level, ty, tx):
-        for up in range(1, 12):
-            key = (*owner, level + up, ty >> up, tx >> up)
+    def _parent(store, owner, level, ty, tx, stand_in):
+        places = [(one, up) for up in range(12) for one in (owner, stand_in) if one is not None]
+        for one, up in places:
+            key = (*one, level + up, ty >> up, tx >> up)
             if store.slot(key) is not None:
                 return {key: (key, level + up, ty >> up, tx >> up, store.stamp(key))}
         return {}

@@ -7,13 +7,12 @@ import numpy as np
 import torch
 
 from glview.models.frame import as_frame
-from glview.models.registry import ModelError, ModelInfo, choose, joined, split
+from glview.models.registry import PRECISIONS, ModelError, ModelInfo, choose, joined, split
 from glview.models.seamless import seamless
 from glview.models.tiling import Task, Watch, full, grid, stamps
 from glview.models.weights import Part, load_part
 
 TILINGS = {"seamless": seamless, "full": full, "cosmic-conn": stamps}
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class Model:
         devices = dict.fromkeys(str(part.network.device) for part in self.parts)
         more = {"crop": self.crop} if self.tiling == "cosmic-conn" else {}
         if self.precision != "float32":
-            more["precision"] = self.precision
+            more["sums"] = self.precision
         return {
             "model": self.info.name,
             "weights_sha256": self.sha256,
@@ -86,18 +85,30 @@ class Model:
         frame = as_frame(image)
         return self._search(frame, watch, _check_out(out, frame.shape))
 
-    def stream(self, image, watch, known=()):
+    def stream(self, image, watch, known=(), region=None):
         """As `detect`, for frames of any size: only `watch.on_tile` gets the confidence.
 
         known: boxes (y0, x0, y1, x1) that an earlier search handed out and that are left out.
+        region: the box that is searched; its pixels come out as in a search of the whole frame,
+        for the sky and the statistics are the frame's.
         The Result's `confidence` is None, its `bad` counts the boxes searched now.
         """
-        return self._search(as_frame(image), watch, None, known)
+        frame = as_frame(image)
+        if region is not None:
+            self._check_region(region, frame.shape)
+        return self._search(frame, watch, None, known, region)
 
-    def _search(self, frame, watch, out, known=()):
+    def _check_region(self, region, shape):
+        if self.tiling != "seamless":
+            raise ModelError(f"the tiling {self.tiling!r} searches whole frames: use 'seamless'")
+        y0, x0, y1, x1 = region
+        if not (0 <= y0 < y1 <= shape[0] and 0 <= x0 < x1 <= shape[1]):
+            raise ModelError(f"the box {tuple(region)} does not lie in a frame of {shape}")
+
+    def _search(self, frame, watch, out, known=(), region=None):
         began = time.perf_counter()
         task = Task(frame, out, self.parts, self.rule, self.crop, self.tile,
-                    PRECISIONS[self.precision], watch, known)
+                    getattr(torch, self.precision), watch, known, region)
         skipped = self._skipped(frame.shape)
         # TF32 convolutions would move single confidences by a thousandth.
         exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)

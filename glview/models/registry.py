@@ -17,6 +17,9 @@ INSTALL = 'pip install "glview[cosmic-conn]"'
 MODELS: Mapping[str, ModelInfo] = {row.name: row for row in ROWS}
 
 
+PRECISIONS = ("float32", "bfloat16", "float16")
+"""Of the sums in a network."""
+
 RULES = ("mean", "vote")
 """How several models are made one: the mean of their confidences, or the share of them whose
 confidence is above the threshold that goes with each."""

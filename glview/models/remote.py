@@ -76,10 +76,11 @@ class Detection:
 
     image: whatever `Model.detect_cr` takes.  An Image with a path is opened once more by the child;
         any other is read on this object's thread.
-    name, request: `request` may hold device, tiling, crop, tile as in `glview.models.init_model`;
-        centre (y, x), where the person looks, so the first tiles are there; known, boxes of tiles
-        that an earlier detection brought and that are left out; stamp, of the file when it was
-        opened (inode, size, mtime in ns): another file is refused.
+    name, request: `request` may hold device, tiling, crop, tile, precision as in
+        `glview.models.init_model`; centre (y, x), where the person looks, so the first tiles are
+        there; known, boxes of tiles that an earlier detection brought and that are left out; box
+        (y0, x0, y1, x1), all that is searched; stamp, of the file when it was opened (inode, size,
+        mtime in ns): another file is refused.
     wake: called without arguments from another thread after each event.
 
     Raises ModelError for an image that cannot be searched.

@@ -43,8 +43,9 @@ def _tiles(task, looks, share):
     """
     stride = max(part.recipe.stride for part in task.parts)
     size = -(-_side(task, looks) // stride) * stride
-    pending = Pending(task.frame.shape, size, task.watch.gaze, task.known)
-    area = math.prod(task.frame.shape)
+    corner, shape = _aligned(task.region, stride, task.frame.shape)
+    pending = Pending(shape, size, task.watch.gaze, task.known, corner)
+    area = math.prod(shape)
     left, count = pending.area, 0
     while pending:
         task.watch.at(share + (1.0 - share) * (1.0 - left / area))
@@ -60,6 +61,17 @@ def _tiles(task, looks, share):
         left -= bad.size
     task.watch.at(1.0)
     return count
+
+
+def _aligned(region, stride, shape):
+    """(corner, shape) of the region, made larger so that it begins and ends on the stride's grid:
+    its pixels then come out as in a search of the whole frame."""
+    if region is None:
+        return (0, 0), shape
+    low = [edge // stride * stride for edge in region[:2]]
+    high = [min(-(-edge // stride) * stride, side)
+            for edge, side in zip(region[2:], shape, strict=True)]
+    return low, (high[0] - low[0], high[1] - low[1])
 
 
 def _side(task, looks):

@@ -41,8 +41,9 @@ class Task:
 
     out: (H, W) float32, written in place, or None where `watch.on_tile` takes all; parts: the
     networks, and rule, how their results are made one (see `registry.RULES`); tile: 0 means a good
-    size; dtype: torch's, of the sums; known: boxes that need not be searched again.
-    notes: sentences for the user, added to while it runs.
+    size; dtype: torch's, of the sums; known: boxes that need not be searched again; region: the
+    box that is searched, None for the frame.  notes: sentences for the user, added to while it
+    runs.
     """
 
     frame: Frame
@@ -54,6 +55,7 @@ class Task:
     dtype: Any
     watch: Watch
     known: tuple = ()
+    region: tuple[int, int, int, int] | None = None
     notes: list[str] = field(default_factory=list)
 
     def note(self, sentence):
@@ -62,7 +64,9 @@ class Task:
             self.notes.append(sentence)
 
     def put(self, box, values, bad):
-        """Hand on a box of the result: bad pixels get 0.  Returns the number of them."""
+        """Hand on what of a box lies in the region: bad pixels get 0.  Returns their number."""
+        if self.region is not None:
+            box, values, bad = _within(self.region, box, values, bad)
         y0, x0, y1, x1 = box
         values = np.where(bad, np.float32(0.0), values)
         if self.out is not None:
@@ -79,18 +83,29 @@ def grid(shape, size):
     return np.hstack([corners, np.minimum(corners + size, shape)])
 
 
+def _within(region, box, *arrays):
+    """(box, array, ...) cut to a region that they overlap."""
+    top, left = max(box[0], region[0]), max(box[1], region[1])
+    bottom, right = min(box[2], region[2]), min(box[3], region[3])
+    inner = slice(top - box[0], bottom - box[0]), slice(left - box[1], right - box[1])
+    return (top, left, bottom, right), *(array[inner] for array in arrays)
+
+
 class Pending:
     """The boxes of a grid that are still to do; nearest to where the person looks first.
 
     They are put in order only when the gaze moves: that costs 2 ms for a gigapixel, which would be
     too much before each box.
+
+    shape: (height, width) that the grid covers from the pixel `corner` on.
     """
 
-    def __init__(self, shape, size, gaze=None, known=()):
+    def __init__(self, shape, size, gaze=None, known=(), corner=(0, 0)):
         self.size = size
         self._gaze, self._seen = gaze or (lambda: None), None
         known = set(map(tuple, known))
-        boxes = [box for box in grid(shape, size).tolist() if tuple(box) not in known]
+        cells = np.add(grid(shape, size), (*corner, *corner))
+        boxes = [box for box in cells.tolist() if tuple(box) not in known]
         self._left = np.array(boxes, np.int64).reshape(-1, 4)[::-1]  # the next one is the last
 
     def __len__(self):

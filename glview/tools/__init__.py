@@ -11,7 +11,8 @@ from glview.core.mask import EDIT_ADD, EDIT_DELETE, EDIT_NONE
 
 @dataclass(frozen=True)
 class Tool:
-    """edit: the edit code a pencil writes, or None for the hand; inverse: with Alt held."""
+    """kind: "hand", "pencil", "pick", "rectangle" or "lasso"; edit: the edit code it writes, None
+    for the hand; inverse: with Alt held; reset: with Ctrl held, None where Ctrl means nothing."""
 
     name: str
     label: str
@@ -19,16 +20,32 @@ class Tool:
     tip: str
     edit: int | None = None
     inverse: int | None = None
+    kind: str = "pencil"
+    reset: int | None = None
+
+    def code(self, alt, ctrl):
+        """The edit code that is written with these keys held."""
+        if ctrl and self.reset is not None:
+            return self.reset
+        return self.inverse if alt else self.edit
 
 
 TOOLS = (
-    Tool("hand", "Pan", "V", "Drag the picture"),
+    Tool("hand", "Pan", "V", "Drag the picture; a click selects the object there", kind="hand"),
     Tool("add", "Add", "B", "Pencil: add pixels to the mask (green); Alt deletes",
          EDIT_ADD, EDIT_DELETE),
     Tool("delete", "Delete", "E", "Pencil: delete pixels from the mask (red); Alt adds",
          EDIT_DELETE, EDIT_ADD),
     Tool("restore", "Restore", "R", "Pencil: take back edits, so that the model decides again",
          EDIT_NONE, EDIT_NONE),
+    Tool("pick", "Pick", "W", "Click: add the bright object there to the mask; Alt takes the "
+         "masked object there out", EDIT_ADD, EDIT_DELETE, "pick"),
+    Tool("rectangle", "Rectangle", "Q", "Drag: add all inside to the mask; Alt deletes it, "
+         "Ctrl takes back the edits inside; Esc gives up",
+         EDIT_ADD, EDIT_DELETE, "rectangle", EDIT_NONE),
+    Tool("lasso", "Lasso", "Shift+L", "Draw round what is to be added; Alt deletes it, "
+         "Ctrl takes back the edits inside; Esc gives up",
+         EDIT_ADD, EDIT_DELETE, "lasso", EDIT_NONE),
 )
 
 

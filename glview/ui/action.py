@@ -12,7 +12,8 @@ from typing import Any
 class Action:
     """run, enabled, checked: functions of the desk; checked None: not a switch.
 
-    keys: the first is shown in the menu.  repeat: holding the key repeats it.
+    keys: the first is shown in the menu.  repeat: holding the key repeats it.  hold: the kind of
+    `core.compare` that is shown while the key is down; "": the key runs it.
     """
 
     menu: str
@@ -22,6 +23,7 @@ class Action:
     enabled: Callable[[Any], bool] = lambda desk: desk.workspace.document is not None
     checked: Callable[[Any], bool] | None = None
     repeat: bool = False
+    hold: str = ""
 
 
 def always(desk):
@@ -35,12 +37,11 @@ def has_mask(desk):
 
 
 def is_whole(desk):
-    """The picture is all there, not still being unpacked."""
-    return desk.workspace.document is not None and desk.workspace.document.whole
+    """The picture is all there, not still being unpacked, and its mask may be changed."""
+    document = desk.workspace.document
+    return document is not None and document.whole and not document.readonly
 
 
 def has_objects(desk):
-    """The mask has objects that are found."""
-    document = desk.workspace.document
-    objects = None if document is None else document.review.objects
-    return objects is not None and len(objects) > 0
+    """There is an object in the list."""
+    return desk.workspace.document is not None and len(desk.listing.rows) > 0

@@ -3,18 +3,25 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 from imgui_bundle import imgui
 
+from glview.core.mask import EDIT_ADD, EDIT_DELETE
 from glview.core.view import View, window
 from glview.tools import tool_named
 from glview.tools.pencil import Pencil
+from glview.tools.pick import Pick, reach_at
+from glview.tools.region import Region
+from glview.ui.compare import own_width
 from glview.ui.faults import hatch
 from glview.ui.numbers import Numbers
+from glview.ui.outlines import COLOURS, draw_pixels, draw_region
+from glview.ui.states import draw_selected
 from glview.ui.widgets import mark
 
 ZOOM_PER_NOTCH = 1.25
+STILL = 3.0  # how far the mouse may move in a click, in the window's units
 CROSS = imgui.IM_COL32(90, 220, 255, 255)
-SELECTED = imgui.IM_COL32(255, 205, 60, 255)
 
 
 class Canvas:
@@ -25,8 +32,8 @@ class Canvas:
     """
 
     def __init__(self):
-        self.pencil = Pencil()
-        self._dragging = None
+        self.pencil, self.pick, self.region = Pencil(), Pick(), Region()
+        self._dragging, self._pressed, self._went, self._looked = None, None, 0.0, False
         self._numbers = Numbers()
         self._laid_out = []
 
@@ -59,8 +66,7 @@ class Canvas:
     def _input(self, desk, document, seen, at):
         workspace, io = desk.workspace, imgui.get_io()
         pixel = math.floor(at[0]), math.floor(at[1])
-        height, width = document.image.shape
-        inside = 0 <= pixel[0] < height and 0 <= pixel[1] < width
+        inside = _inside(pixel, document)
         if io.mouse_delta.x or io.mouse_delta.y or io.mouse_wheel:
             workspace.cursor = pixel if inside else None
         if io.mouse_wheel and imgui.is_item_hovered():
@@ -69,35 +75,65 @@ class Canvas:
         if imgui.is_item_hovered() and imgui.is_mouse_clicked(imgui.MouseButton_.middle.value):
             workspace.fit = False
             workspace.view = View(*at, workspace.view.zoom).inside(document.image.shape)
-        self._left(desk, document, seen, pixel)
+        self._left(desk, document, seen, at)
         self._right(document)
 
-    def _left(self, desk, document, seen, pixel):
-        workspace, io = desk.workspace, imgui.get_io()
-        left = imgui.MouseButton_.left.value
-        tool = tool_named(workspace.tool)
+    def _left(self, desk, document, seen, at):
+        left, pixel = imgui.MouseButton_.left.value, (math.floor(at[0]), math.floor(at[1]))
         if imgui.is_item_activated() and imgui.is_mouse_clicked(left):
-            hand = tool.edit is None or not document.whole or imgui.is_key_down(imgui.Key.space)
-            self._dragging = "pan" if hand else "pencil"
-            if not hand:
-                edit = tool.inverse if io.key_alt else tool.edit
-                self.pencil.press(document, pixel, workspace.brush, edit, io.key_shift)
-        elif self._dragging == "pan" and imgui.is_mouse_dragging(left, 0.0):
-            scale = io.display_framebuffer_scale
-            dy, dx = io.mouse_delta.y * scale.y / seen.zoom, io.mouse_delta.x * scale.x / seen.zoom
-            if dy or dx:
-                workspace.fit = False
-                moved = workspace.view.moved(dy if document.image.y_up else -dy, -dx)
-                workspace.view = moved.inside(document.image.shape)
+            self._press(desk, document, at, pixel)
+        elif self._dragging == "hand" and imgui.is_mouse_dragging(left, 0.0):
+            _pan(desk.workspace, document, seen)
         elif self._dragging == "pencil":
-            self.pencil.drag(document, pixel, workspace.brush)
+            self.pencil.drag(document, pixel, desk.workspace.brush)
+        elif self._dragging in ("rectangle", "lasso"):
+            self.region.drag(document, at)
+        elif self._dragging is None and tool_named(desk.workspace.tool).kind == "pick":
+            self._look(desk, document, pixel)
+        if self._dragging:  # a lasso may end where it began
+            mouse = imgui.get_io().mouse_pos
+            self._went = max(self._went, math.dist(self._pressed, (mouse.x, mouse.y)))
         if self._dragging and not imgui.is_mouse_down(left):
-            self.finish(document)
+            self._release(desk, document, pixel)
 
-    def finish(self, document):
-        """End the drag that is under way."""
+    def _press(self, desk, document, at, pixel):
+        workspace, io = desk.workspace, imgui.get_io()
+        tool = tool_named(workspace.tool)
+        hand = (not document.whole or imgui.is_key_down(imgui.Key.space)
+                or workspace.compare.whole == "previous")  # what is not seen is not edited
+        self._dragging = "hand" if hand else tool.kind
+        self._pressed, self._went = (io.mouse_pos.x, io.mouse_pos.y), 0.0
+        code = tool.code(io.key_alt, io.key_ctrl)
+        if self._dragging == "pencil":
+            self.pencil.press(document, pixel, workspace.brush, code, io.key_shift)
+        elif self._dragging in ("rectangle", "lasso"):
+            self.region.press(document, at, code, self._dragging == "lasso")
+        elif self._dragging == "pick" and _inside(pixel, document):
+            self.pick.click(document, pixel, reach_at(workspace.view.zoom), code == EDIT_DELETE,
+                            desk.jobs, _teller(desk.workspace))
+
+    def _release(self, desk, document, pixel):
+        dragging, self._dragging = self._dragging, None
+        still = self._went <= STILL
         self.pencil.release(document)
-        self._dragging = None
+        if dragging in ("rectangle", "lasso") and still:
+            if self.region.abandon():
+                desk.workspace.told = "Drag to draw round what is meant"
+        elif dragging in ("rectangle", "lasso"):
+            self.region.release(desk.jobs, _teller(desk.workspace))
+        elif dragging == "hand" and still and desk.workspace.tool == "hand":
+            _select(desk, document, pixel)
+
+    def abandon(self):
+        """Give up the outline that is being drawn; True if there was one."""
+        return self.region.abandon()
+
+    def _look(self, desk, document, pixel):
+        if _inside(pixel, document) and document.whole:
+            tool = tool_named(desk.workspace.tool)
+            remove = tool.code(imgui.get_io().key_alt, False) == EDIT_DELETE
+            self.pick.look(document, pixel, reach_at(desk.workspace.view.zoom), remove, desk.jobs)
+            self._looked = True
 
     @staticmethod
     def _right(document):
@@ -119,6 +155,9 @@ class Canvas:
         """
         panes, self._laid_out = self._laid_out, []
         document, seen = desk.workspace.document, None
+        looked, self._looked = self._looked, False
+        if not looked:
+            self.pick.forget()
         if document is None:
             return None
         for name, size, corner, scale, draw in panes:
@@ -132,21 +171,29 @@ class Canvas:
     def _marks(self, desk, document, seen, place, name):
         corner, scale, draw = place
 
-        def rectangle(y0, x0, y1, x1, colour):
-            (py, px), (qy, qx) = seen.to_pane(y0, x0), seen.to_pane(y1, x1)
-            draw.add_rect((corner.x + min(px, qx) / scale.x, corner.y + min(py, qy) / scale.y),
-                          (corner.x + max(px, qx) / scale.x, corner.y + max(py, qy) / scale.y),
-                          colour)
+        def to_screen(y, x):
+            py, px = seen.to_pane(y, x)
+            return corner.x + px / scale.x, corner.y + py / scale.y
 
-        if name == "image":
+        def rectangle(y0, x0, y1, x1, colour):
+            ends = zip(to_screen(y0, x0), to_screen(y1, x1), strict=True)
+            (left, right), (top, bottom) = (sorted(pair) for pair in ends)
+            draw.add_rect((left, top), (right, bottom), colour)
+
+        if name == "image" and desk.workspace.compare.whole != "previous":
             hatch(document, seen, place)
-        if seen.zoom >= 40 * scale.x:
+        own = own_width(desk.workspace.compare, name, seen.size[1])
+        if seen.zoom >= 40 * scale.x and own:
+            draw.push_clip_rect(corner, (corner.x + own / scale.x,
+                                         corner.y + seen.size[0] / scale.y), True)
             self._numbers.draw(desk, document, seen, place, name)
-        chosen = desk.reviewer.selected(document)
-        if chosen is not None:
-            pad = 2
-            rectangle(chosen["y0"] - pad, chosen["x0"] - pad, chosen["y1"] + pad,
-                      chosen["x1"] + pad, SELECTED)
+            draw.pop_clip_rect()
+        draw_selected(draw, to_screen, rectangle, desk.decider.outline(document))
+        if self.region.document is document:
+            draw_region(draw, to_screen, self.region)
+        if self.pick.shown is not None:
+            colour = COLOURS[EDIT_DELETE if self.pick.removes else EDIT_ADD]
+            draw_pixels(draw, to_screen, *self.pick.shown, colour)
         if desk.workspace.cursor is not None:
             self._cursor(desk.workspace, seen, place, rectangle)
 
@@ -154,7 +201,7 @@ class Canvas:
     def _cursor(workspace, seen, place, rectangle):
         """The pixel under the cursor, or the brush; a frame round the spot if that is too small."""
         corner, scale, draw = place
-        size = workspace.brush if workspace.tool != "hand" else 1
+        size = workspace.brush if tool_named(workspace.tool).kind == "pencil" else 1
         y, x = workspace.cursor
         y0, x0 = y - (size - 1) // 2, x - (size - 1) // 2
         if seen.zoom * size < 4:
@@ -166,6 +213,33 @@ class Canvas:
             py, px = seen.to_pane(y0 + size / 2, x0 + size / 2)
             draw.add_circle((corner.x + px / scale.x, corner.y + py / scale.y),
                             size / 2 * seen.zoom / scale.x, CROSS)
+
+
+def _inside(pixel, document):
+    height, width = document.image.shape
+    return 0 <= pixel[0] < height and 0 <= pixel[1] < width
+
+
+def _teller(workspace):
+    """What puts a sentence into the status line."""
+    return lambda words: setattr(workspace, "told", words)
+
+
+def _select(desk, document, pixel):
+    """Select the object of the mask at a pixel, if there is one; the view stays."""
+    number = desk.reviewer.at(document, *pixel) if _inside(pixel, document) else -1
+    if number >= 0:
+        document.review.selected = int(np.flatnonzero(document.review.order == number)[0])
+
+
+def _pan(workspace, document, seen):
+    io = imgui.get_io()
+    scale = io.display_framebuffer_scale
+    dy, dx = io.mouse_delta.y * scale.y / seen.zoom, io.mouse_delta.x * scale.x / seen.zoom
+    if dy or dx:
+        workspace.fit = False
+        moved = workspace.view.moved(dy if document.image.y_up else -dy, -dx)
+        workspace.view = moved.inside(document.image.shape)
 
 
 def _empty(desk):

@@ -1,4 +1,4 @@
-"""The detection panel: model, device, progress, cancel."""
+"""The detection panel: model, what to search with it, progress, cancel."""
 
 from imgui_bundle import imgui
 
@@ -11,43 +11,64 @@ def detect_panel(desk):
     if document is None:
         return
     _models(desk, document)
-    detection = document.detection
-    if detection.running:
-        if imgui.button("Cancel"):
-            desk.detector.cancel()
-        mark(desk, "Cancel")
-        imgui.same_line()
-        imgui.progress_bar(detection.covered, (-1, 0), f"{100 * detection.covered:.0f} %")
+    if document.detection.running:
+        _under_way(desk)
     else:
-        imgui.begin_disabled(desk.detector.running is not None)
-        if imgui.button("Detect"):
-            desk.detector.start(document)
-        mark(desk, "Detect")
-        tip("Find cosmic rays with this model (D)")
-        if desk.detector.can_continue(document):
-            imgui.same_line()
-            if imgui.button("Continue"):
-                desk.detector.start(document, resume=True)
-            mark(desk, "Continue")
-            tip(f"Go on with the detection that ended at {100 * detection.part.covered:.0f} %")
-        imgui.end_disabled()
-        busy = desk.detector.running
-        if busy is not None:
-            imgui.same_line()
-            share = f"{100 * busy.detection.covered:.0f} %"
-            imgui.text_disabled(f"at work on {busy.image.name}: {share}")
-    for line in reversed(detection.status.splitlines()):  # the newest is never out of sight
+        _ready(desk, document)
+    for line in reversed(document.detection.status.splitlines()):  # the newest is in sight
         wrapped(line)
+
+
+def _under_way(desk):
+    """The detection of this document: how far it is, and how long it will take."""
+    if imgui.button("Cancel"):
+        desk.detector.cancel()
+    mark(desk, "Cancel")
+    pace = desk.detector.pace
+    if pace is None:  # it was cancelled just now
+        return
+    imgui.same_line()
+    imgui.progress_bar(pace.fraction, (-1, 0), f"{100 * pace.fraction:.0f} %")
+    if pace.words():
+        imgui.text_disabled(pace.words())
+
+
+def _ready(desk, document):
+    """What can be begun."""
+    detector = desk.detector
+    imgui.begin_disabled(detector.running is not None)
+    if imgui.button("Detect"):
+        detector.start(document)
+    mark(desk, "Detect")
+    tip("Find cosmic rays with this model (D)")
+    imgui.same_line()
+    if imgui.button("In view"):
+        detector.again(document)
+    mark(desk, "In view")
+    tip("Search only what the panes show with this model; what was found elsewhere stays (Ctrl+D)."
+        " Undo brings the earlier confidence back.")
+    if detector.can_continue(document):
+        imgui.same_line()
+        if imgui.button("Continue"):
+            detector.start(document, resume=True)
+        mark(desk, "Continue")
+        tip(f"Go on with the detection that ended at {100 * document.detection.part.covered:.0f} %")
+    imgui.end_disabled()
+    busy = detector.running
+    if busy is not None:
+        imgui.same_line()
+        share = f"{100 * detector.pace.fraction:.0f} %"
+        imgui.text_disabled(f"at work on {busy.image.name}: {share}")
 
 
 def _models(desk, document):
     """The model, and beside it what it may work together with."""
-    detector, workspace = desk.detector, desk.workspace
-    together = detector.together()
+    chosen, workspace = desk.detector.choice, desk.workspace
+    together = chosen.together()
     room = imgui.get_frame_height() + imgui.get_style().item_spacing.x
     imgui.set_next_item_width(-room if together else -1.0)
-    workspace.model = choice(desk, "##model", workspace.model, detector.labels())
-    tip(detector.hint(document))
+    workspace.model = choice(desk, "##model", workspace.model, chosen.labels())
+    tip(chosen.hint(document))
     if not together:
         return
     imgui.same_line()

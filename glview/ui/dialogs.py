@@ -4,6 +4,7 @@ from imgui_bundle import imgui
 
 import glview
 from glview.ui.actions import ACTIONS, MOUSE
+from glview.ui.restore import ask_restore
 from glview.ui.widgets import mark, wrapped
 
 
@@ -22,6 +23,7 @@ def draw_dialogs(desk):
         if not kept or imgui.is_key_pressed(imgui.Key.escape):
             desk.screen.opened.discard(name)
         imgui.end()
+    ask_restore(desk)
     _notices(desk)
     _unsaved(desk)
 
@@ -79,7 +81,7 @@ def _about(desk):
     wrapped("Find, check and correct tiny objects in very large scientific images.")
     imgui.separator()
     wrapped("If glview helps your research, please cite it and the model that you used:")
-    for line in desk.detector.credits():
+    for line in desk.detector.choice.credits():
         wrapped(line)
 
 

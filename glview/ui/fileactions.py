@@ -41,6 +41,8 @@ FILE = (
            has_mask),
     Action("File", "Save mask beside the file", ("Ctrl+Shift+S",),
            lambda desk: desk.library.save(beside=True), has_mask),
+    Action("File", "Save CR-cleaned image with the mask", (),
+           lambda desk: desk.library.save(clean=True), has_mask),
     Action("File", "Read the file again", ("Ctrl+R",), lambda desk: desk.library.reload(),
            lambda desk: bool(desk.workspace.entries)),
     Action("File", "Next file", ("Tab",), lambda desk: desk.library.step(+1), _many),

@@ -2,22 +2,27 @@
 
 from imgui_bundle import imgui
 
-from glview.ui.actions import ACTIONS, MENUS, press_keys
+from glview.ui.actions import ACTIONS, MENUS, hold_keys, press_keys
 from glview.ui.canvas import Canvas
 from glview.ui.detectpanel import detect_panel
 from glview.ui.dialogs import draw_dialogs
 from glview.ui.displaypanel import display_panel
 from glview.ui.filespanel import files_panel
+from glview.ui.histograms import Histograms
 from glview.ui.keys import Keyboard
+from glview.ui.loupe import Loupe
 from glview.ui.maskpanel import MaskPanel
+from glview.ui.objecttable import NAME as TABLE
+from glview.ui.objecttable import ObjectTable
 from glview.ui.openfile import OpenFile
 from glview.ui.overview import Overview
 from glview.ui.panes import panes_panel
 from glview.ui.status import status_line
-from glview.ui.thumbnails import thumbnails_panel
+from glview.ui.thumbnails import ThumbnailsPanel
 from glview.ui.widgets import mark
 
 PICTURES = "Image and mask"
+WIDE = 1100.0  # of a window, from which thumbnails and table lie side by side
 DOWN, RIGHT, UP = imgui.Dir.down, imgui.Dir.right, imgui.Dir.up
 
 
@@ -25,16 +30,19 @@ class Layout:
     """The whole interface; `draw` once a frame."""
 
     def __init__(self):
-        self.canvas, self.overview = Canvas(), Overview()
+        self.canvas, self.overview, self.table = Canvas(), Overview(), ObjectTable()
         mask = MaskPanel()
         self.panels = {
             PICTURES: lambda desk: panes_panel(desk, self.canvas),
             "Overview": self.overview.draw,
             "Files": files_panel,
             "Display": display_panel,
+            "Histograms": Histograms().draw,
+            "Loupe": Loupe().draw,
             "Mask settings": mask.draw,
             "Detection": detect_panel,
-            "Objects": thumbnails_panel,
+            TABLE: self.table.draw,
+            "Objects": ThumbnailsPanel().draw,
         }
         self.files = OpenFile()
         self._keyboard = Keyboard()
@@ -53,8 +61,10 @@ class Layout:
         """Draw everything and act on the input of this frame."""
         desk.screen.places.clear()
         self._keyboard.look()
-        if not (imgui.get_io().want_text_input or self._popup):
+        free = not (imgui.get_io().want_text_input or self._popup)
+        if free:
             press_keys(desk, self._keyboard)
+        hold_keys(desk, self._keyboard, free)
         self.files.poll(desk.library)
         _menu(desk)
         _status(desk)
@@ -66,6 +76,7 @@ class Layout:
         for name, body in self.panels.items():
             if name == PICTURES or not desk.workspace.bare:
                 _panel(desk, name, body)
+                desk.reviewer.follow(desk.workspace.document)  # for the panels that come next
         self.overview.marks(desk, self.canvas.marks(desk))
         draw_dialogs(desk)
         self._share_keys()
@@ -145,10 +156,15 @@ def _arrange(space):
     found = builder.dock_builder_split_node(settings.id_at_opposite_dir, DOWN,
                                             min(0.25, 6 * unit / (tall - 13.2 * unit)))
     top = builder.dock_builder_split_node(found.id_at_opposite_dir, UP, 0.32)
+    beside, objects = below.id_at_dir, below.id_at_dir
+    if size.x > WIDE:
+        lists = builder.dock_builder_split_node(below.id_at_dir, RIGHT, 0.45)
+        beside, objects = lists.id_at_dir, lists.id_at_opposite_dir
     for name, place in (
-        (PICTURES, below.id_at_opposite_dir),
-        ("Objects", below.id_at_dir), ("Overview", top.id_at_dir), ("Files", top.id_at_dir),
-        ("Display", top.id_at_opposite_dir), ("Detection", found.id_at_dir),
+        (PICTURES, below.id_at_opposite_dir), (TABLE, beside), ("Objects", objects),
+        ("Overview", top.id_at_dir), ("Files", top.id_at_dir),
+        ("Display", top.id_at_opposite_dir), ("Histograms", top.id_at_opposite_dir),
+        ("Loupe", top.id_at_opposite_dir), ("Detection", found.id_at_dir),
         ("Mask settings", settings.id_at_dir),
     ):
         builder.dock_builder_dock_window(name, place)

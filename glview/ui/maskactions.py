@@ -1,10 +1,10 @@
-"""Commands of the menus Tools, Mask and Objects."""
+"""Commands of the menus Tools and Mask."""
 
 from dataclasses import replace
 
 from glview.core.mask import MAX_DILATION
 from glview.tools import TOOLS as TOOL_ROWS
-from glview.ui.action import Action, always, has_objects, is_whole
+from glview.ui.action import Action, always, is_whole
 
 
 def _tool(name):
@@ -32,7 +32,7 @@ def _pane(desk):
 def _escape(desk):
     if desk.screen.opened:
         return  # the dialogs close by themselves
-    if desk.library.stop_opening():
+    if desk.layout.canvas.abandon() or desk.library.stop_opening():
         return
     if desk.detector.running is not None:
         desk.detector.cancel()
@@ -52,13 +52,6 @@ def _detect(desk):
     desk.detector.start(desk.workspace.document)
 
 
-def _object(change):
-    def run(desk):
-        desk.reviewer.step(desk.workspace.document, change)
-
-    return run
-
-
 TOOLS = (
     *(Action("Tools", tool.label, (tool.key,), _tool(tool.name),
              checked=lambda desk, name=tool.name: desk.workspace.tool == name)
@@ -66,6 +59,9 @@ TOOLS = (
 )
 MASK = (
     Action("Mask", "Detect", ("D",), _detect,
+           lambda desk: is_whole(desk) and desk.detector.running is None),
+    Action("Mask", "Detect in view again with the chosen model", ("Ctrl+D",),
+           lambda desk: desk.detector.again(desk.workspace.document),
            lambda desk: is_whole(desk) and desk.detector.running is None),
     Action("Mask", "Continue detection", (),
            lambda desk: desk.detector.start(desk.workspace.document, resume=True),
@@ -80,10 +76,4 @@ MASK = (
            checked=lambda desk: desk.workspace.overlay.pane == "confidence"),
     Action("Mask", "More dilation", ("Shift+]",), _dilation(+1), repeat=True),
     Action("Mask", "Less dilation", ("Shift+[",), _dilation(-1), repeat=True),
-)
-OBJECTS = (
-    Action("Objects", "Next object", ("N",), _object(+1), has_objects,
-           repeat=True),
-    Action("Objects", "Previous object", ("P",), _object(-1), has_objects,
-           repeat=True),
 )

@@ -8,6 +8,7 @@ from glview.core.mask import MAX_DILATION
 from glview.tools import TOOLS
 from glview.ui.widgets import choice, count, mark, tip
 
+TOOLS_IN_LINE = 4
 SHAPES = {"square": "Square", "disk": "Disk", "diamond": "Diamond"}
 
 
@@ -89,7 +90,7 @@ def _tools(desk):
     imgui.separator()
     workspace = desk.workspace
     for number, tool in enumerate(TOOLS):
-        if number:
+        if number % TOOLS_IN_LINE:
             imgui.same_line()
         if imgui.radio_button(tool.label, workspace.tool == tool.name):
             workspace.tool = tool.name

@@ -2,6 +2,7 @@
 
 from imgui_bundle import imgui
 
+from glview.ui.compare import divider, labels
 from glview.ui.widgets import mark
 
 BAR = 6.0
@@ -34,5 +35,9 @@ def _pane(desk, canvas, name, width, height):
     flags = (imgui.WindowFlags_.no_scrollbar.value | imgui.WindowFlags_.no_scroll_with_mouse.value
              | imgui.WindowFlags_.no_move.value)
     if imgui.begin_child(name, (max(width, 1.0), height), 0, flags):
+        corner, room = imgui.get_cursor_screen_pos(), imgui.get_content_region_avail()
+        if name == "image" and desk.workspace.document is not None:
+            divider(desk)
         canvas.draw(desk, name)
+        labels(desk, name, corner, (room.x, room.y))
     imgui.end_child()

@@ -3,6 +3,7 @@
 from imgui_bundle import imgui
 
 from glview.budget import size_text
+from glview.ui.compare import words as compared
 from glview.ui.widgets import mark
 
 
@@ -26,6 +27,7 @@ def _doing(desk, document):
     words = []
     if desk.workspace.told:
         words.append(desk.workspace.told)
+    words.append(compared(desk.workspace))
     if document is not None:
         words.append(f"zoom {desk.workspace.view.zoom:.4g}")
         if desk.workspace.view.zoom < 1:

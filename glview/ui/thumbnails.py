@@ -1,62 +1,100 @@
-"""Thumbnails of every object of the final mask, ranked; a click flies there."""
+"""Thumbnails of the objects in the order of the list, with what was said of each; a click flies
+there."""
 
 from imgui_bundle import imgui
 
+from glview.core.objects import RANKS
+from glview.core.verdicts import STATES
+from glview.ui.states import COLOURS, WORDS, colour_of, sign
 from glview.ui.widgets import choice, count, mark
 
-RANKS = {"area": "Area", "flux": "Flux", "confidence": "Confidence"}
+LABELS = {"area": "Area", "flux": "Flux", "confidence": "Confidence"}
 SIDE = 84
+SIGN = 18
 
 
-def thumbnails_panel(desk):
-    """Draw the panel; only the thumbnails in sight are made."""
-    document = desk.workspace.document
-    if document is None:
-        return
-    review = document.review
-    total = 0 if review.objects is None else len(review.objects)
+class ThumbnailsPanel:
+    """Remembers what it was scrolled for."""
+
+    def __init__(self):
+        self._flights, self._place = -1, 0
+
+    def draw(self, desk):
+        """Draw the panel; only the thumbnails in sight are made."""
+        document = desk.workspace.document
+        if document is None:
+            return
+        _head(desk, document)
+        imgui.begin_child("strip")
+        if len(desk.listing.order):
+            self._grid(desk, document)
+        imgui.end_child()
+        mark(desk, "objects")
+
+    def _grid(self, desk, document):
+        listing, style = desk.listing, imgui.get_style()
+        side, gap = SIDE * (style.font_scale_dpi or 1.0), style.item_spacing.x
+        total = len(listing.order)
+        across = max(1, int((imgui.get_content_region_avail().x + gap) / (side + gap)))
+        rows = -(-total // across)
+        pitch = side + imgui.get_text_line_height() + 3 * gap
+        first = min(int(imgui.get_scroll_y() / pitch), rows)
+        was_seen = first <= self._place // across <= first + imgui.get_window_height() // pitch
+        if self._flights != listing.flights or (self._place != listing.place and was_seen):
+            imgui.set_scroll_y(max(0.0, (listing.place // across - 0.5) * pitch))
+        self._flights, self._place = listing.flights, listing.place
+        last = min(rows, first + int(imgui.get_window_height() / pitch) + 2)
+        imgui.set_cursor_pos_y(imgui.get_cursor_pos_y() + first * pitch)
+        places = range(first * across, min(total, last * across))
+        numbers = [int(listing.order[place]) for place in places]
+        boxes = [tuple(int(listing.rows[number][name]) for name in ("y0", "x0", "y1", "x1"))
+                 for number in numbers]
+        ready = desk.reviewer.pictures(document, boxes)
+        for place, number, corners in zip(places, numbers, ready, strict=True):
+            if place % across:
+                imgui.same_line()
+            imgui.begin_group()
+            _one(desk, (place, number), corners, side)
+            imgui.end_group()
+        imgui.set_cursor_pos_y(rows * pitch)
+        imgui.dummy((1, 1))
+
+
+def _head(desk, document):
+    listing = desk.listing
+    total, shown = len(listing.rows), len(listing.order)
+    words = count(total, "object")
     imgui.align_text_to_frame_padding()
-    imgui.text(f"{count(total, 'object')}, ranked by")
+    imgui.text(f"{words}, by" if shown == total else f"{shown:,} of {words}, by")
     imgui.same_line()
-    imgui.push_item_width(imgui.get_font_size() * 8)
-    desk.reviewer.rank(document, choice(desk, "##rank", review.rank, RANKS))
-    imgui.pop_item_width()
-    imgui.same_line()
-    imgui.text_disabled("N next, P previous")
-    imgui.begin_child("strip")
-    if total:
-        _grid(desk, document, review, total)
-    imgui.end_child()
-    mark(desk, "objects")
+    imgui.set_next_item_width(imgui.get_font_size() * 7)
+    _rank(desk, document, listing)
+    done, of = listing.reviewed
+    if of:
+        imgui.same_line()
+        imgui.set_next_item_width(imgui.get_font_size() * 8)
+        imgui.progress_bar(done / of, (imgui.get_font_size() * 8, 0.0), "")
+        mark(desk, "progress")
+        imgui.same_line()
+        imgui.text(f"{done:,} of {of:,} reviewed")
 
 
-def _grid(desk, document, review, total):
-    scale = imgui.get_style().font_scale_dpi or 1.0
-    side, gap = SIDE * scale, imgui.get_style().item_spacing.x
-    across = max(1, int((imgui.get_content_region_avail().x + gap) / (side + gap)))
-    rows = -(-total // across)
-    pitch = side + imgui.get_text_line_height() + 3 * gap
-    first = int(imgui.get_scroll_y() / pitch)
-    last = min(rows, first + int(imgui.get_window_height() / pitch) + 2)
-    if review.selected >= 0 and desk.reviewer.take_scroll_request():
-        imgui.set_scroll_y(max(0.0, (review.selected // across - 0.5) * pitch))
-    imgui.set_cursor_pos_y(imgui.get_cursor_pos_y() + first * pitch)
-    places = range(first * across, min(total, last * across))
-    ready = desk.reviewer.thumbnails(document, [int(review.order[place]) for place in places])
-    for place, corners in zip(places, ready, strict=True):
-        if place % across:
-            imgui.same_line()
-        imgui.begin_group()
-        _one(desk, review, place, corners, side)
-        imgui.end_group()
-    imgui.set_cursor_pos_y(rows * pitch)
-    imgui.dummy((1, 1))
+def _rank(desk, document, listing):
+    """The measures that are asked for most; the table sorts by every column."""
+    columns = {"area": "area", "flux": "flux", "confidence": "mean"}
+    now = next((rank for rank in RANKS if listing.sort == (columns[rank], True)), "")
+    words = LABELS if now else {"": f"{listing.sort[0]}, as the table"} | LABELS
+    chosen = choice(desk, "##rank", now, words)
+    if chosen != now and chosen:
+        listing.sort = columns[chosen], True
+        desk.reviewer.rank(document, chosen)
 
 
-def _one(desk, review, place, corners, side):
-    found = review.objects[review.order[place]]
-    chosen = place == review.selected
-    imgui.push_style_color(imgui.Col_.button, (1.0, 0.8, 0.25, 1.0) if chosen else (0, 0, 0, 0))
+def _one(desk, where, corners, side):
+    (place, number), listing = where, desk.listing
+    row, state = listing.rows[number], STATES[listing.codes[number]]
+    chosen = number == listing.selected
+    imgui.push_style_color(imgui.Col_.button, (*COLOURS[state], 1.0) if chosen else (0, 0, 0, 0))
     if corners is None:
         clicked = imgui.button(f"...##{place}", (side, side))
     else:
@@ -66,20 +104,25 @@ def _one(desk, review, place, corners, side):
                                      (side - 2 * pad.x, side - 2 * pad.y), *corners)
     imgui.pop_style_color()
     mark(desk, f"thumbnail:{place}")
+    if state:
+        low, high = imgui.get_item_rect_min(), imgui.get_item_rect_max()
+        draw, size = imgui.get_window_draw_list(), SIGN * side / SIDE
+        draw.add_rect(low, high, colour_of(state), rounding=3.0, thickness=2.0)
+        sign(draw, state, (high.x - size - 3, low.y + 3), size)
     if imgui.is_item_hovered():
-        imgui.set_tooltip(describe(found))
+        imgui.set_tooltip(describe(row, state))
     if clicked:
-        desk.reviewer.select(desk.workspace.document, place)
-    imgui.text_disabled(f"{place + 1}: {found['area']} px")
+        listing.select(desk.workspace.document, number)
+    imgui.text_disabled(f"{place + 1}: {row['area']} px")
 
 
-def describe(found):
-    """A line on one object; positions are FITS pixels, which count from 1."""
+def describe(found, state):
+    """Lines on one object; positions are FITS pixels, which count from 1."""
     words = [f"x {found['cx'] + 1:.1f}  y {found['cy'] + 1:.1f}",
              f"area {count(found['area'], 'pixel')}"]
     if found["flux"] == found["flux"]:
         words.append(f"flux {found['flux']:.6g}, peak {found['peak']:.6g}")
-    if found["max_confidence"] == found["max_confidence"]:
+    if found["mean_confidence"] == found["mean_confidence"]:
         words.append(f"confidence mean {found['mean_confidence']:.3f}, "
                      f"max {found['max_confidence']:.3f}")
-    return "\n".join(words)
+    return "\n".join([*words, WORDS[state]])

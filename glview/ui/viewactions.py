@@ -83,7 +83,7 @@ DISPLAY = (
                                      and desk.workspace.document.stretch.invert)),
     Action("Display", "Reset contrast and bias", ("Shift+R",),
            _stretch(contrast=lambda s: 1.0, bias=lambda s: 0.5)),
-    Action("Display", "Zoomed out: next rule", ("X",),
+    Action("Display", "Zoomed out: next rule", ("Shift+X",),
            _stretch(zoomout=lambda s: _after(s.zoomout, tuple(ZOOMOUT)))),
     *(Action("Display", f"Zoomed out: {label.lower()}", (), _stretch(zoomout=lambda s, to=name: to),
              checked=lambda desk, name=name: bool(

@@ -1,0 +1,300 @@
+"""Keeps what the user does in the state folder until it is saved, whatever becomes of the program.
+
+Once a frame the history of each document is compared with what its log holds; what is missing goes
+to a thread that writes it.  At its next opening a file's log is found, and the user is asked.
+"""
+
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+from glview import recovering
+from glview.editmirror import Mirror
+from glview.files import confidence as sidecar
+from glview.files.editlog import FORMAT, LogError
+from glview.files.source import path_text
+from glview.files.unsaved import ClaimedError, Claims, Place, sweep
+from glview.logwriter import Log, Writer
+from glview.recovering import Question, Snapshot
+
+COMPACT_BYTES = 32 << 20  # of a log, from which a save begins it anew
+
+
+@dataclass
+class Kept:
+    """A document and what is kept of it.
+
+    state: "new", "looking" (a worker reads the log), "asking" (the user), "on" or "off".
+    stamp: of the confidence that is kept; on_disk: what the last save was of.
+    asleep: the Snapshot that a read-only document stays at.
+    """
+
+    document: Any
+    entry: Any
+    state: str = "new"
+    place: Place | None = None
+    log: Log | None = None
+    mirror: Mirror | None = None
+    question: Question | None = None
+    asleep: Snapshot | None = None
+    stamp: int = 0
+    on_disk: tuple = (None, 0)
+
+
+class Autosave:
+    """Main thread only.
+
+    folder: where it is kept, None for nowhere; ready: document -> True once what was saved with it
+    is shown; wake: ends the window's sleep.
+    """
+
+    def __init__(self, workspace, jobs, folder=None, ready=lambda document: True,
+                 wake=lambda: None):
+        self.workspace, self._jobs, self._folder, self._ready = workspace, jobs, folder, ready
+        self._kept, self._claims = {}, Claims()
+        self._told, self._dropped = "", False
+        self._writer = Writer(wake) if folder is not None else None
+        if folder is not None:
+            jobs.start("sweep", lambda cancelled: sweep(folder), lambda _: None, lambda error: None)
+
+    def update(self):
+        """Once a frame, after the user's input."""
+        if self._writer is None:
+            return
+        document = self.workspace.document
+        if document is not None and document.key not in self._kept and document.whole \
+                and document.image.path is not None:
+            self._kept[document.key] = Kept(document, self.workspace.entry)
+        for kept in tuple(self._kept.values()):
+            if kept.state == "new" and self._ready(kept.document):
+                self._look(kept)
+            elif kept.state == "on":
+                self._follow(kept)
+            self._hold(kept)
+        self._tell()
+
+    def forget(self, document):
+        """The document is closed; what is kept of it goes, unless it is not on disk."""
+        kept = self._kept.pop(document.key, None)
+        if kept is None:
+            return
+        for work in ("kept", "keep"):
+            self._jobs.cancel(_name(work, kept))
+        notices = self.workspace.notices
+        notices[:] = [one for one in notices if one != document.readonly]
+        if kept.state == "on" and not document.changed:
+            self._clear(kept)
+        self._claims.release({one.place.name for one in self._kept.values() if one.place})
+
+    def drop(self):
+        """The user does not want what is not saved: at the end of the program it goes."""
+        self._dropped = True
+
+    def close(self):
+        """Write what is left; keep what is neither on disk nor unwanted."""
+        for kept in self._kept.values():
+            if kept.state == "on" and (self._dropped or not kept.document.changed):
+                self._clear(kept)
+        if self._writer is not None:
+            self._writer.close()
+        self._claims.release()
+
+    # what was kept of a document before
+
+    def _look(self, kept):
+        image, folder = kept.document.image, self._folder
+        kept.state = "looking"
+
+        def work(cancelled):
+            place = Place.of(folder, image)
+            self._claims.take(place)
+            try:
+                return place, recovering.look(place, image.shape, cancelled), ""
+            except LogError as error:
+                return place, None, f"{error}; it is left in {path_text(place.put_aside())}"
+
+        self._jobs.start(_name("kept", kept), work, lambda found: self._looked(kept, *found),
+                         lambda error: self._not_looked(kept, error))
+
+    def _looked(self, kept, place, found, trouble):
+        document, name = kept.document, kept.entry.name
+        if any(one is not kept and one.place == place for one in self._kept.values()):
+            self._read_only(kept, f"{name} is in the list twice: change its mask where you opened "
+                                  "it first; here it is read-only.")
+            return
+        kept.place, kept.state = place, "on"
+        if trouble:
+            self.workspace.notify(f"{name}: edits that were not saved cannot be restored: "
+                                  f"{trouble}")
+        self._begin(kept, Mirror(type(document.history)()), 0)
+        kept.on_disk = document.history.saved, document.saved
+        if found is not None and found.empty:
+            self._clear(kept)
+        elif found is not None:
+            kept.state = "asking"
+            kept.question = Question(found, Snapshot(document), kept.entry.stamp)
+            document.readonly = f"{name}: first restore or discard what was not saved."
+            kept.asleep = kept.question.before
+
+    def _not_looked(self, kept, error):
+        if isinstance(error, ClaimedError):
+            self._read_only(kept, f"{kept.entry.name} is open in another glview ({error}); here it "
+                            "is read-only: its mask can be neither changed nor saved. Close the "
+                            "other one, then Ctrl+R.")
+            return
+        kept.state = "off"
+        if not isinstance(error, OSError):
+            raise error
+        self.workspace.notify(f"What you do cannot be kept against a crash: {error}; save often.")
+
+    def _read_only(self, kept, sentence):
+        kept.state, kept.document.readonly = "off", sentence
+        kept.asleep = Snapshot(kept.document)
+        self.workspace.notify(sentence)
+
+    def _hold(self, kept):
+        """Nobody changes a document that is read-only; whatever tool did, it is taken back."""
+        document = kept.document
+        if kept.asleep is not None and not kept.asleep.holds(document):
+            kept.asleep.take_back(document)
+            self.workspace.notify(document.readonly)
+
+    def question(self, document):
+        """The Question about a document that waits for its answer, or None."""
+        kept = None if document is None else self._kept.get(document.key)
+        return kept.question if kept is not None else None
+
+    def looking(self, document):
+        """True until it is known what was kept of a document, and what the user wants of it."""
+        kept = self._kept.get(document.key)
+        waits = kept is not None and kept.state in ("new", "looking", "asking")
+        return waits or (kept is None and self._writer is not None and document.whole
+                         and document.image.path is not None)
+
+    def show(self, document):
+        """Show what the question is about, or hide it again."""
+        kept = self._kept[document.key]
+        question = kept.question
+        question.before.put_back(document)
+        question.shown = not question.shown
+        if question.shown:
+            recovering.restore(document, question.found)
+        kept.asleep = Snapshot(document)
+
+    def answer(self, document, restore):
+        """Bring back what was kept, or throw it away."""
+        kept = self._kept[document.key]
+        question, kept.question, kept.asleep = kept.question, None, None
+        question.before.put_back(document)
+        kept.state, document.readonly = "on", ""
+        if not restore:
+            self._clear(kept)
+            return
+        found = question.found
+        known = recovering.restore(document, found)
+        self._begin(kept, Mirror(document.history, len(found.entries), known), found.size)
+        recovering.again(document, question.before)
+        kept.stamp = document.detection.stamps.now if found.confidence is not None else 0
+        kept.on_disk = document.history.saved, document.saved
+        self.workspace.told = "Restored what was not saved; Ctrl+S saves it"
+
+    # what is done now
+
+    def _begin(self, kept, mirror, size):
+        """Write to a log of which there are `size` bytes."""
+        image = kept.document.image
+        head = {"glview": FORMAT, "path": path_text(image.path), "shape": list(image.shape),
+                "hdu": image.hdu, "plane": image.plane, "stamp": kept.entry.stamp}
+        kept.mirror, kept.log = mirror, Log(kept.place.log, head, size)
+
+    def _follow(self, kept):
+        """Write what was done, found and saved since the last frame."""
+        document, mirror = kept.document, kept.mirror
+        if not mirror.same(document.history):
+            self._write(kept, mirror.news(document.history))
+        saved = document.history.saved, document.saved
+        if saved[0] is not kept.on_disk[0] or saved[1] != kept.on_disk[1]:
+            kept.on_disk = saved
+            self._was_saved(kept)
+        stamp = document.detection.stamps.now
+        new = stamp not in (kept.stamp, document.saved) and not document.detection.running
+        if new and document.detection.confidence is not None:
+            kept.stamp = stamp
+            self._keep(kept, stamp)
+
+    def _write(self, kept, entries):
+        for entry in entries:
+            self._writer.write(kept.log, entry)
+
+    def _was_saved(self, kept):
+        document = kept.document
+        whole = document.saved == document.detection.stamps.now
+        if not document.changed and kept.log.size > COMPACT_BYTES:
+            self._clear(kept)
+        elif not kept.mirror.empty:
+            self._write(kept, kept.mirror.saved(document.history, whole, kept.entry.stamp))
+            if whole:
+                self._tidy(kept)
+
+    def _clear(self, kept):
+        """Nothing needs to be kept: the document is on disk as it is, or unwanted."""
+        self._writer.do(kept.log, kept.log.clear)
+        self._tidy(kept)
+        history = kept.document.history
+        self._begin(kept, Mirror(type(history)() if history.changed else history), 0)
+
+    def _tidy(self, kept, but=""):
+        """Remove the kept confidences, but the one of that name."""
+        def remove():
+            for path in kept.place.confidences():
+                if path.name != but:
+                    path.unlink(missing_ok=True)
+
+        self._writer.do(kept.log, remove)
+
+    def _keep(self, kept, stamp):
+        """Keep the confidence, in a worker."""
+        document = kept.document
+        detection = replace(document.detection)
+        path = kept.place.confidence(time.time_ns())
+
+        def work(cancelled):
+            sidecar.write(path, detection.confidence, cancelled)
+
+        def done(_):
+            if document.saved == stamp or kept.stamp != stamp:
+                self._writer.do(kept.log, lambda: path.unlink(missing_ok=True))
+                return
+            known = detection.provenance
+            self._write(kept, kept.mirror.found({
+                "file": path.name, "model": str(known.get("model", "")),
+                "sha256": str(known.get("weights_sha256", "")), "covered": detection.covered,
+                "provenance": {name: value for name, value in known.items()
+                               if isinstance(value, str | int | float)}}))
+            self._tidy(kept, path.name)
+
+        self._jobs.start(_name("keep", kept), work, done,
+                         lambda error: self._not_kept(kept, error))
+
+    def _not_kept(self, kept, error):
+        if not isinstance(error, OSError | sidecar.TooLargeError):
+            raise error
+        self.workspace.notify(f"{kept.entry.name}: what the model found cannot be kept against a "
+                              f"crash ({error or 'too large'}); Ctrl+S saves it.")
+
+    def _tell(self):
+        """Tell of what keeps the writer from writing, as long as it does."""
+        if not self._writer.faults.empty():
+            raise self._writer.faults.get()
+        failure, notices = self._writer.failure, self.workspace.notices
+        words = "" if failure is None else (f"What you do cannot be kept against a crash: "
+                                            f"{failure}; Ctrl+S saves it.")
+        if words != self._told:
+            notices[:] = [one for one in notices if one != self._told]
+            if words:
+                self.workspace.notify(words)
+            self._told = words
+
+
+def _name(work, kept):
+    return f"{work} {id(kept.document.key)}"

@@ -1,0 +1,113 @@
+"""How often values occur: of an image, of a confidence map, of the areas of objects."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from glview.core.blocks import as_rows, read_only
+from glview.core.cancel import Cancelled
+from glview.core.plane import Plane
+
+BAND = 1 << 22  # pixels counted at a time
+SAMPLED = 1 << 20  # about so many pixels are looked at first
+
+
+@dataclass(frozen=True, eq=False)
+class Histogram:
+    """counts: (n,) int64, of the values from edges[k] up to edges[k + 1], which belongs to the next
+    bin, for the last bin to it; edges: (n + 1,) rising.  below, above: finite values outside.
+    looked, total: pixels (objects) that were looked at, and that there are; NaN and Inf count."""
+
+    edges: np.ndarray
+    counts: np.ndarray
+    below: int
+    above: int
+    looked: int
+    total: int
+
+    @property
+    def exact(self):
+        """Nothing was left out."""
+        return self.looked >= self.total
+
+
+def edges_between(low, high, bins):
+    """(bins + 1,) float64 edges of bins of equal width from low to high, low < high."""
+    return np.linspace(low, high, bins + 1)
+
+
+def of_sorted(values, edges, looked, total):
+    """The Histogram of finite values in ascending order, without a walk over them.
+
+    values: (n,) real; edges, looked, total: as in Histogram.
+    """
+    places = np.searchsorted(values, edges, "left")
+    places[-1] = np.searchsorted(values, edges[-1], "right")
+    counts = np.diff(places).astype(np.int64)
+    return Histogram(edges, counts, int(places[0]), int(len(values) - places[-1]), looked, total)
+
+
+def of_rows(rows, shape, edges, step=1, cancel=lambda: False):
+    """The Histogram of a frame that is read a band at a time.
+
+    rows: callable (y0, y1) -> (y1 - y0, W) real values, NaN and Inf allowed and not counted.
+    shape: (height, width).  edges: of equal width.  step: every so many rows are read, one by one.
+    Raises Cancelled once cancel() is true, and what `rows` raises.
+    """
+    from glview.core.histogramkernels import count
+
+    found, looked = np.zeros(len(edges) + 1, np.int64), 0
+    height = 1 if step > 1 else max(1, BAND // max(1, shape[1]))
+    for y in range(step // 2, shape[0], step * height):
+        if cancel():
+            raise Cancelled
+        band = as_rows(rows(y, min(y + height, shape[0])))
+        count(read_only(band.reshape(-1)), np.asarray(edges, np.float64), found)
+        looked += band.size
+    return Histogram(edges, found[1:-1], int(found[0]), int(found[-1]), looked,
+                     shape[0] * shape[1])
+
+
+def of_plane(plane, edges):
+    """The Histogram of a Plane of confidences; pixels that are not held are 0."""
+    from glview.core.histogramkernels import count
+
+    total = plane.shape[0] * plane.shape[1]
+    found, held = np.zeros(len(edges) + 1, np.int64), 0
+    for values in plane.values():
+        count(read_only(values), np.asarray(edges, np.float64), found)
+        held += values.size
+    zeros = np.zeros(len(edges) + 1, np.int64)
+    count(read_only(np.zeros(1, np.float32)), np.asarray(edges, np.float64), zeros)
+    found += zeros * (total - held)
+    return Histogram(edges, found[1:-1], int(found[0]), int(found[-1]), total, total)
+
+
+def of_confidence(confidence, edges, sampled=False, cancel=lambda: False):
+    """The Histogram of a confidence map, (H, W) real, an array or a Plane; NaN is not counted.
+
+    sampled: look at about SAMPLED pixels only, if it is an array.  Raises Cancelled.
+    """
+    if isinstance(confidence, Plane):
+        return of_plane(confidence, edges)
+    shape = confidence.shape
+    step = step_for(shape) if sampled else 1
+    return of_rows(lambda y0, y1: confidence[y0:y1], shape, edges, step, cancel)
+
+
+def step_for(shape):
+    """Every so many rows give about SAMPLED pixels of a frame."""
+    return max(1, shape[0] * shape[1] // SAMPLED)
+
+
+def of_areas(areas):
+    """The Histogram of the areas of objects, whole numbers from 1, in bins that grow with the area.
+
+    areas: (n,) integers, n >= 0.  The edges are whole numbers, two for each doubling from 4 on.
+    """
+    most = max(int(areas.max(initial=1)) + 1, 4)
+    powers = np.arange(0, 2 * np.log2(most) + 2)
+    edges = np.unique(np.rint(2.0 ** (powers / 2)).astype(np.int64))
+    edges = edges[: int(np.searchsorted(edges, most)) + 1]
+    counts = np.histogram(areas, edges)[0].astype(np.int64)
+    return Histogram(edges, counts, 0, 0, len(areas), len(areas))

@@ -1,0 +1,103 @@
+"""What was said of objects: which object a verdict belongs to, and how far the review is.
+
+A verdict is kept by an anchor, a pixel (y, x) of the object that was judged, so that it follows the
+object as long as that pixel is in it, whatever threshold and dilation do.
+"""
+
+import numpy as np
+
+ACCEPTED, REJECTED = "accepted", "rejected"
+STATES = ("", ACCEPTED, REJECTED)
+"""What can be said of an object, by the codes that `states` gives."""
+
+
+def component(masked, pixel=None):
+    """The object of a box: (h, w) bool, or None if there is none.
+
+    masked: (h, w) bool, the final mask in the box. pixel: (y, x) of the object that is meant; None
+    for the one that reaches all four edges of the box, of which there is never more than one.
+    """
+    from glview.core.runs import label_runs, shape_table
+
+    runs = runs_of(masked)
+    if not len(runs):
+        return None
+    labels = np.empty(len(runs), np.uint32)
+    table = shape_table(runs, labels, label_runs(runs, 1, labels), 0)
+    if pixel is None:
+        meant = np.flatnonzero((table[:, 1:5] == (0, 0, *masked.shape)).all(1))
+    else:
+        y, x = pixel
+        meant = labels[(runs[:, 0] == y) & (runs[:, 1] <= x) & (x < runs[:, 2])]
+    return drawn(runs[labels == meant[0]], masked.shape) if len(meant) else None
+
+
+def runs_of(masked):
+    """(n, 3) uint32 rows (y, x0, x1) of an (h, w) bool mask, in raster order."""
+    edges = np.diff(np.pad(masked, ((0, 0), (1, 1))).view(np.int8), axis=1)
+    y, x0 = np.nonzero(edges == 1)
+    return np.stack([y, x0, np.nonzero(edges == -1)[1]], 1).astype(np.uint32)
+
+
+def drawn(runs, shape):
+    """(h, w) bool: the mask that `runs_of` makes the runs of."""
+    edges = np.zeros((shape[0], shape[1] + 1), np.int8)
+    edges[runs[:, 0], runs[:, 1]] += 1
+    edges[runs[:, 0], runs[:, 2]] -= 1
+    return np.cumsum(edges, 1, dtype=np.int8)[:, :-1].astype(bool)
+
+
+def anchor(member, confidence=None):
+    """The pixel (y, x) by which an object is remembered: that of the largest confidence, for it is
+    the last to leave the mask as the threshold rises, and of several the nearest to the middle.
+
+    member: (h, w) bool, the pixels of the object, one at least. confidence: (h, w) float32 or None;
+    NaN counts as none.
+    """
+    ys, xs = np.nonzero(member)
+    sure = np.zeros(len(ys), np.float32) if confidence is None else confidence[ys, xs]
+    sure = np.nan_to_num(sure, nan=-1.0)
+    far = (ys - ys.mean()) ** 2 + (xs - xs.mean()) ** 2
+    best = np.argmin(np.where(sure == sure.max(), far, np.inf))
+    return int(ys[best]), int(xs[best])
+
+
+def judged(verdicts, at, count):
+    """Which objects the verdicts belong to.
+
+    verdicts: {(y, x): one of STATES[1:]}; at: (y, x) -> number of the object there, -1 for none;
+    count: how many objects there are. Of two verdicts on one object the later one counts.
+    Returns (codes, gone): (count,) uint8 places in STATES, and the anchors that are in no object.
+    """
+    codes, gone = np.zeros(count, np.uint8), []
+    for pixel, said in verdicts.items():
+        number = at(*pixel)
+        if 0 <= number < count:
+            codes[number] = STATES.index(said)
+        else:
+            gone.append(pixel)
+    return codes, gone
+
+
+def progress(verdicts, codes, gone):
+    """(reviewed, all): objects judged, and all there are; a rejected one counts though it is no
+    longer in the mask.  Arguments: as `judged` takes and gives them."""
+    rejected = sum(verdicts[pixel] == REJECTED for pixel in gone)
+    return int(np.count_nonzero(codes)) + rejected, len(codes) + rejected
+
+
+def holder(objects, catalogue, masked, pixel):
+    """The number of the object that a pixel belongs to, -1 if it belongs to none.
+
+    objects: (n,) OBJECT; catalogue: their Catalogue. masked: box -> (h, w) bool, the mask there.
+    """
+    y, x = pixel
+    if not masked((y, x, y + 1, x + 1))[0, 0]:
+        return -1
+    numbers = catalogue.within((y, x, y + 1, x + 1)).tolist()
+    for number in numbers[:-1]:
+        box = tuple(int(objects[number][edge]) for edge in ("y0", "x0", "y1", "x1"))
+        member = component(masked(box))
+        if member is not None and member[y - box[0], x - box[1]]:
+            return number
+    return numbers[-1] if numbers else -1

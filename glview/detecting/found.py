@@ -1,0 +1,64 @@
+"""What a document's detection has found, as something that can be kept and shown again."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from glview.core.coverage import minus
+
+_REGION = re.compile(r"\[(\d+):(\d+),(\d+):(\d+)\] (.*?) ([0-9a-f+-]+)(?:; |$)")
+
+
+@dataclass(frozen=True)
+class Found:
+    """The fields of `document.Detection` that a search replaces."""
+
+    confidence: Any
+    covered: float
+    coverage: Any
+    provenance: dict
+    part: Any
+
+    @classmethod
+    def of(cls, detection):
+        """What it has now."""
+        return cls(detection.confidence, detection.covered, detection.coverage,
+                   detection.provenance, detection.part)
+
+    def show(self, document, box):
+        """Let a document have this; box: (y0, x0, y1, x1), where its confidence may differ."""
+        detection = document.detection
+        detection.confidence, detection.covered = self.confidence, self.covered
+        detection.coverage, detection.provenance = self.coverage, self.provenance
+        detection.part = self.part
+        detection.stamps.touch(box)
+
+
+@dataclass(frozen=True)
+class Region:
+    """A box (y0, x0, y1, x1) that a search of its own was asked for; model, sha256: of that."""
+
+    box: tuple[int, int, int, int]
+    model: str
+    sha256: str
+
+    def __str__(self):
+        y0, x0, y1, x1 = self.box
+        return f"[{x0 + 1}:{x1},{y0 + 1}:{y1}] {self.model} {self.sha256 or '-'}"
+
+
+def regions_of(provenance):
+    """The Regions that a provenance tells of, the oldest first."""
+    found = _REGION.findall(provenance.get("regions", ""))
+    return [Region((int(y) - 1, int(x) - 1, int(y1), int(x1)), model, sha256.strip("-"))
+            for x, x1, y, y1, model, sha256 in found]
+
+
+def with_region(provenance, box, origin):
+    """A provenance with the box (y0, x0, y1, x1) that another search filled.
+
+    origin: that search's provenance.  Earlier regions of which nothing is left are gone.
+    """
+    kept = [one for one in regions_of(provenance) if minus(one.box, [box])]
+    new = Region(box, str(origin.get("model", "")), str(origin.get("weights_sha256", "")))
+    return {**provenance, "regions": "; ".join(str(one) for one in (*kept, new))}

@@ -1,0 +1,88 @@
+"""What the log of a document holds of its history, and which entries it lacks."""
+
+import weakref
+
+from glview.core.history import Stroke
+
+
+class Mirror:
+    """A history as its log tells of it; see `files.editlog` for the entries.
+
+    Made for a document that is on disk as its history is now; what is undone comes back, too.
+    count: entries of the log, its head being the first; known: for a log that is there already,
+    {number of an entry: the step that was the last one after it}.
+    """
+
+    def __init__(self, history, count=1, known=None):
+        self.count = count
+        self._line = [history.at(place) for place in range(history.length)]
+        self._place, self._saved = len(history.done), history.saved
+        self._known = weakref.WeakValueDictionary() if known is None else known
+        self._opening, self._base = None, 0
+        if count == 1 and self._line:
+            self._opening, self._base = {"line": list(self._line), "place": self._place}, 1
+
+    @property
+    def empty(self):
+        """True while nothing needs to be written."""
+        return self.count == 1
+
+    def same(self, history):
+        """True if the log lacks nothing of what was done."""
+        count = len(self._line)
+        return (count == history.length and self._place == len(history.done)
+                and (not count or self._line[-1] is history.at(count - 1)))
+
+    def news(self, history):
+        """Entries for what was done since the last ones.
+
+        Steps come to the end of the line and go from there alone: where one is the same, so are
+        all before it.
+        """
+        alike = min(len(self._line), history.length)
+        while alike and self._line[alike - 1] is not history.at(alike - 1):
+            alike -= 1
+        for place in range(alike, history.length):
+            step = history.at(place)
+            entry = self._told(place, step)
+            self._line[place:], self._place = [step], place + 1
+            yield from self._numbered(entry, step)
+        if len(self._line) > history.length or self._place != len(history.done):
+            self._place = len(history.done)
+            yield from self._numbered({"place": self._place}, history.last)
+
+    def _told(self, place, step):
+        old = self._line[place] if place < len(self._line) else None
+        if _goes_on(old, step):
+            return {"at": place, "more": Stroke(step.patches[len(old.patches) :])}
+        return {"at": place, "step": step}
+
+    def _numbered(self, entry, last=None):
+        """The entry, after the one that opens the log, if that is not written yet."""
+        if self._opening is not None:
+            opening, self._opening = self._opening, None
+            yield from self._numbered(opening, self._saved)
+        if last is not None:
+            self._known[self.count] = last
+        self.count += 1
+        yield entry
+
+    def saved(self, history, whole, stamp):
+        """Entries that say what is on disk now.  whole: with all that was found; stamp: of it."""
+        self._saved = history.saved
+        number = self._base
+        if self._saved is not None:
+            number = next((n for n, step in self._known.items() if step is self._saved), number)
+        yield from self._numbered({"saved": number, "whole": whole, "stamp": stamp})
+
+    def found(self, what):
+        """Entries that say what a model found."""
+        yield from self._numbered({"found": what})
+
+
+def _goes_on(old, step):
+    """True if a stroke is another one and more: the same patches, and then others."""
+    if not (type(old) is type(step) is Stroke and 0 < len(old.patches) < len(step.patches)):
+        return False
+    last = len(old.patches) - 1
+    return old.patches[0] is step.patches[0] and old.patches[last] is step.patches[last]

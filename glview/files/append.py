@@ -1,0 +1,194 @@
+"""Save at the end of a file, in place: what lies before is never written to, nor read.
+
+At every moment the file is a valid FITS file whose old bytes are there: first a placeholder
+extension is put over the new space, then the content, and last the header that replaces it. A
+journal (`files.journal`) lets `files.recovery` finish or undo what is cut short at any step.
+"""
+
+import errno
+import fcntl
+import hashlib
+import os
+import secrets
+from pathlib import Path
+
+from glview.files import ReadError
+from glview.files.commit import SaveError, commit, explain
+from glview.files.fits import is_own, is_pending
+from glview.files.header import scan
+from glview.files.journal import Plan, begin, exists, folder, write_all
+from glview.files.recovery import UNTOUCHED, back, forward, state_of
+from glview.files.source import path_text, stamp_of
+
+SMALL = 64 << 20  # bytes: a file that is copied in no time, for a copy needs no recovery
+NETWORK = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "lustre", "gpfs", "beegfs",
+           "fuse")
+_NO_RESERVE = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.ENODEV)
+
+
+class UnsuitableError(Exception):
+    """A file cannot be saved into in this way, and was not touched; the message says why."""
+
+
+def put(version, method):
+    """Put a `commit.Version` of an existing, locked file in place: at its end, or as a copy.
+
+    method: "auto", "append" or "copy". Returns (the one used, why the other way was barred or "",
+    a warning or ""). Raises SaveError, and UnsuitableError where it cannot be done like that.
+    """
+    why, folder_open = "", os.access(version.path.parent, os.W_OK)
+    small = os.stat(version.path).st_size < SMALL and os.stat(version.path).st_nlink == 1
+    if method == "append" or (method == "auto" and not (small and folder_open)):
+        try:
+            return "append", "", append(version, method == "auto")
+        except UnsuitableError as error:
+            if method == "append":
+                raise
+            why = str(error)
+    if not folder_open:
+        raise UnsuitableError(f"the folder of {version.path.name} is write-protected")
+    return "copy", why, commit(version)
+
+
+def append(version, careful=True):
+    """Write the end of a `commit.Version` into its file. Returns a warning, or "".
+
+    careful: not where the disk is another machine's, for what such a disk promises is in doubt.
+    Raises UnsuitableError before anything was written, SaveError afterwards.
+    """
+    _check(version, careful)
+    at, parts = tail_of(version)
+    try:
+        fd = os.open(version.path, os.O_RDWR | os.O_CLOEXEC)
+    except OSError as error:
+        raise UnsuitableError(f"it cannot be opened for writing ({error.strerror})") from error
+    try:
+        if stamp_of(os.fstat(fd)) != version.stamp:
+            raise SaveError(f"{version.path.name} was changed by another program meanwhile")
+        return _write(fd, version, at, parts)
+    finally:
+        os.close(fd)
+
+
+def _check(version, careful):
+    """Raise UnsuitableError where this system or the disk does not give what the protocol needs."""
+    if not hasattr(os, "posix_fallocate"):
+        raise UnsuitableError("this system cannot set space aside")
+    kind = file_system(version.path) if careful else ""
+    if kind.split(".")[0] in NETWORK:
+        raise UnsuitableError(f"it is on a network disk ({kind})")
+    try:
+        fcntl.flock(version.source.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise UnsuitableError(f"its disk gives no locks ({error.strerror})") from error
+    if exists(version.path):
+        raise UnsuitableError("an earlier save was cut short and could not be cleared up")
+
+
+def tail_of(version):
+    """(at, parts): what is to stand in a Version's file from a byte on; all before stays.
+
+    parts: byte strings, of which the first is a whole header. Raises UnsuitableError if something
+    that is not glview's would have to move.
+    """
+    spans = list(version.spans)
+    at = 0
+    while spans and spans[0][0] == at:
+        at = spans.pop(0)[1]
+    found = scan(version.source.fd)
+    if found.problem or found.hdus[-1].end != found.size:
+        raise UnsuitableError("its last extension is not padded to a whole block")
+    behind = {one.header_offset: one for one in found.hdus if one.header_offset >= at}
+    if not all(is_own(one) or is_pending(one) for one in behind.values()):
+        raise UnsuitableError("another program's extension lies behind the old mask")
+    parts = []
+    for start, end in spans:
+        data = behind[start].data_offset
+        parts += [version.source.read(start, data - start), version.source.read(data, end - data)]
+    return at, (*parts, *version.parts)
+
+
+def _write(fd, version, at, parts):
+    header, *body = parts
+    digest = hashlib.sha256()
+    for part in body:
+        digest.update(part)
+    end = at + sum(map(len, parts))
+    plan = Plan(version.stamp, at, end, secrets.token_hex(16), header, digest.hexdigest())
+    try:
+        journal = begin(version.path, fd, plan)
+    except OSError as error:
+        raise UnsuitableError(f"no journal can be kept in {path_text(folder())} "
+                              f"({error.strerror or error})") from error
+    try:
+        _reserve(fd, plan)
+        _fill(fd, plan, body)
+        if os.stat(version.path).st_ino != version.stamp[0]:
+            raise SaveError(f"{version.path.name} was replaced by another program meanwhile")
+        forward(fd, journal)
+        _verify(fd, version, plan)
+    except BaseException as error:
+        _undo(fd, version, journal, error)
+        raise
+    try:
+        journal.end(version.path, stamp_of(os.fstat(fd)))
+    except OSError as error:
+        return f"saved, but {path_text(journal.place)} could not be removed ({error.strerror})"
+    return ""
+
+
+def _reserve(fd, plan):
+    """Take the space before anything is written: a full disk is told here."""
+    if plan.end <= plan.old_end:
+        return
+    try:
+        os.posix_fallocate(fd, plan.old_end, plan.end - plan.old_end)
+    except OSError as error:
+        if error.errno in _NO_RESERVE:
+            raise UnsuitableError("its disk cannot set space aside") from error
+        raise
+
+
+def _fill(fd, plan, body):
+    """The placeholder, then all behind the header. What comes after a sync never reaches the disk
+    before it, not even when the power fails."""
+    write_all(fd, plan.placeholder, plan.at)
+    os.fdatasync(fd)
+    place = plan.at + len(plan.header)
+    for part in body:
+        write_all(fd, part, place)
+        place += len(part)
+    os.fdatasync(fd)
+
+
+def _verify(fd, version, plan):
+    found = scan(fd)
+    if found.problem or len(found.hdus) != version.hdus or found.hdus[-1].end != plan.end:
+        raise SaveError(f"{version.path.name} could not be saved: the new end is not whole")
+
+
+def _undo(fd, version, journal, error):
+    """Put everything back; raises SaveError, or leaves that to the caller if `error` says it."""
+    try:
+        if state_of(fd, journal) != UNTOUCHED:
+            back(fd, journal)
+        journal.end(version.path, stamp_of(os.fstat(fd)))
+    except OSError as worse:
+        raise SaveError(
+            f"{explain(error, version.path)}; what was begun could not be taken back "
+            f"({worse.strerror or worse}): the image is as it was, but an unfinished extension may "
+            "lie behind it until glview opens the file again", state="unfinished") from error
+    if isinstance(error, OSError | ReadError):
+        raise SaveError(explain(error, version.path)) from error
+
+
+def file_system(path):
+    """The kind of the file system that holds a file, as Linux names it, or ""."""
+    device = os.stat(path).st_dev
+    wanted = f"{os.major(device)}:{os.minor(device)}"
+    try:
+        lines = Path("/proc/self/mountinfo").read_text(errors="replace").splitlines()
+    except OSError:
+        return ""
+    kinds = [line.partition(" - ")[2].split() for line in lines if line.split()[2] == wanted]
+    return kinds[0][0] if kinds and kinds[0] else ""

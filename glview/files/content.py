@@ -1,0 +1,195 @@
+"""What is saved of one image: the extensions by name, checked, and what their headers say."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from glview.core.clean import type_of
+from glview.core.mask import FinalMask
+from glview.core.plane import Plane
+from glview.files import ReadError, reviewtable
+from glview.files.cards import card_text, history_text
+from glview.files.commit import SaveError, explain
+from glview.files.dq import flags_of
+from glview.files.extensions import extension, origin_cards, sentence, wcs_cards
+
+PRECISIONS = (2.0**-23, 0.5)  # from, to
+
+
+@dataclass(frozen=True)
+class Content:
+    """What `save.save_masks` saves of one image; every field is explained at `save.save_mask`."""
+
+    mask: Any
+    probability: Any = None
+    edits: Any = None
+    provenance: dict | None = None
+    review: dict | None = None
+    cleaned: Any = None
+    dq: str | None = None
+    precision: float | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """An image, what is saved of it by extension name, and what is said of that.
+
+    date: of the saving. warning: a sentence for the user, or "".
+    """
+
+    image: object
+    planes: dict
+    provenance: dict
+    date: str
+    warning: str = ""
+
+    def parts(self, owner, version, folder=None):
+        """The new extensions as byte strings, headers first, two or three for each extension.
+
+        owner: (index, name, version) of the image's HDU. folder: where large ones may be kept in a
+        nameless file meanwhile. Raises SaveError.
+        """
+        cards = origin_cards(self.provenance, owner)
+        cards += [card_text("DATE", self.date, "UTC"), history_text(sentence(self.provenance))]
+        placed = wcs_cards(self.image.header) + cards
+        parts = []
+        try:
+            for name, values in self.planes.items():
+                if name == "CR_REVIEW":
+                    parts += reviewtable.table(name, version, values, cards)
+                    continue
+                said = placed + getattr(values, "cards", [])
+                parts += extension(name, version, values, said, folder)
+        except (OSError, ReadError) as error:
+            raise SaveError(explain(error, self.image.path)) from error
+        return parts
+
+
+class Rounded:
+    """The rows of a probability in multiples of `step`, which change no pixel of the mask.
+
+    A value stays on its side of the threshold, so it moves by up to half a step, or a whole one
+    beside the threshold. NaN stays. values: an array or a Plane of float32; step: a power of two.
+    """
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, values, step, threshold=None):
+        self._values, self.shape, self._step = values, values.shape, np.float32(step)
+        self._limit = None if threshold is None else np.float32(threshold)
+
+    def any(self, box):
+        """False if a box is certainly all 0."""
+        return isinstance(self._values, np.ndarray) or self._values.any(box)
+
+    def __getitem__(self, key):
+        exact = self._values[key]
+        steps = np.rint(exact / self._step)
+        if self._limit is not None:
+            below = np.floor(self._limit / self._step)
+            steps = np.where(exact > self._limit, np.maximum(steps, below + 1),
+                             np.minimum(steps, below))
+        return steps * self._step
+
+
+class Cleaned:
+    """The rows of a cleaned image as they are saved: float32, float64 where that is not enough."""
+
+    def __init__(self, values):
+        self._values, self.shape = values, tuple(values.shape)
+        self.dtype = np.dtype(type_of(values.dtype))
+
+    def __getitem__(self, key):
+        return np.asarray(self._values[key]).astype(self.dtype, copy=False)
+
+
+def job_of(source, image, content, date):
+    """The Job of a Content. source: the open file of the image. Raises SaveError if it does not
+    fit the image."""
+    provenance = dict(content.provenance or {})
+    image = replace(image, plane=provenance.get("plane", 0))
+    if getattr(content.probability, "floor", 0):
+        provenance["floor"] = content.probability.floor
+    planes = _planes(content, provenance)
+    flags, warning = None, ""
+    if content.dq is not None:
+        flags, warning = _flags(source, image, content.dq, planes)
+    if flags is not None:
+        planes["CR_DQ"], provenance["dq"] = flags, content.dq
+    if content.cleaned is not None:
+        planes["CR_CLEANED"] = Cleaned(content.cleaned)
+    for name, values in planes.items():
+        if tuple(values.shape) != image.shape:
+            raise SaveError(f"{name} has the shape {values.shape}, the image {image.shape}")
+    if content.review:
+        planes["CR_REVIEW"] = _review(content.review, image.shape)
+        provenance["reviewed"] = len(content.review)
+    return Job(image, planes, provenance, date, warning)
+
+
+def _planes(content, provenance):
+    """Mask, probability and edits by extension name."""
+    planes = {}
+    if content.mask is not None:
+        planes["CR_MASK"] = _as_mask(content.mask)
+    if content.probability is not None:
+        known = _gives_rows(content.probability)
+        values = content.probability if known else np.asarray(content.probability, np.float32)
+        planes["CR_PROBABILITY"] = _rounded(values, content.precision, provenance)
+    if not planes:
+        raise SaveError("there is nothing to save: give a mask, a probability or both")
+    if content.edits is not None:
+        planes |= _edits(content.edits)
+    return planes
+
+
+def _as_mask(mask):
+    mask = mask if _gives_rows(mask) else np.asarray(mask)
+    return mask if mask.dtype == np.bool_ else mask != 0
+
+
+def _rounded(values, step, provenance):
+    if step is None:
+        return values
+    least, most = PRECISIONS
+    if not (least <= step <= most and math.frexp(step)[0] == 0.5):
+        raise SaveError(f"the precision is {step!r}: give a power of two from 2**-23 to 0.5, or "
+                        "None to keep every bit")
+    provenance["rounded"] = float(step)
+    return Rounded(values, step, provenance.get("threshold"))
+
+
+def _edits(edits):
+    edits = edits if isinstance(edits, Plane) else np.asarray(edits)
+    parts = edits.values() if isinstance(edits, Plane) else [edits]
+    largest = max((part.max(initial=0) for part in parts), default=0)
+    if edits.dtype != np.uint8 or largest > 2:
+        raise SaveError("edits must be uint8 with 0 (none), 1 (added) and 2 (deleted)")
+    return {"CR_EDITS": edits} if largest else {}
+
+
+def _flags(source, image, convention, planes):
+    if "CR_MASK" not in planes:
+        raise SaveError(f"flags of {convention} need a mask, and none is saved")
+    mask, edits = planes["CR_MASK"], planes.get("CR_EDITS")
+    try:
+        return flags_of(source, image, convention, mask, edits)
+    except ReadError as error:
+        raise SaveError(f"{error}; the mask was not saved") from error
+
+
+def _review(verdicts, shape):
+    """The verdicts, checked, with whole numbers for keys."""
+    made = {(int(y), int(x)): state for (y, x), state in verdicts.items()}
+    for (y, x), state in made.items():
+        if state not in reviewtable.STATES or not (0 <= y < shape[0] and 0 <= x < shape[1]):
+            raise SaveError(f"the review says {state!r} of pixel {(y, x)}: say one of "
+                            f"{', '.join(reviewtable.STATES)} of a pixel (y, x) of the image")
+    return made
+
+
+def _gives_rows(values):
+    """Whether this is no array but gives rows when it is sliced."""
+    return isinstance(values, FinalMask | Plane)

@@ -1,0 +1,223 @@
+"""The log of what the user did to one picture: lines that each carry their own checksum.
+
+A line is `crc32 json` and holds an entry, a dict of one of these forms:
+
+head    {"glview": FORMAT, "path", "shape", "hdu", "plane", "stamp"}: the first one
+line    {"line": [step, ...], "place": n}: the history as it was when the picture was saved
+step    {"at": i, "step": step}: the steps from place i on are forgotten, and this one is done
+more    {"at": i, "more": stroke}: the stroke at place i, the last one in line, went on
+place   {"place": n}: n steps of the line are done, by undo or redo
+saved   {"saved": e, "whole": bool, "stamp"}: the picture on disk is what it was after entry e;
+        whole: and so is the confidence
+found   {"found": {...}}: a model was at work; see `files.confidence`
+
+In Python a step is one of `core.history`, on disk a dict that holds its pixels packed.
+"""
+
+import base64
+import json
+import zlib
+from dataclasses import asdict
+
+import numpy as np
+
+from glview.core.edits import Patch
+from glview.core.history import Searched, Set, Stroke, Together, Verdict
+from glview.core.mask import MaskSettings
+from glview.core.plane import Plane
+from glview.core.tiles import SIZE
+
+FORMAT = 1
+SETTINGS = {"mask": MaskSettings}  # attributes of a document that are dataclasses
+LEVEL = 1  # of zlib: edits are nearly all zeros
+
+
+class LogError(Exception):
+    """A log cannot be used; the message says why."""
+
+
+def line_of(entry):
+    """The bytes of an entry, with its checksum and its end."""
+    text = json.dumps({name: _written(name, value) for name, value in entry.items()},
+                      separators=(",", ":")).encode()
+    return b"%08x %s\n" % (zlib.crc32(text), text)
+
+
+def entries_of(data, shape):
+    """(entries, sizes): those of a log's bytes up to the first line that is not whole or not true.
+
+    shape: of the picture, inside of which all steps must lie.  sizes: of the lines in bytes.
+    """
+    entries, sizes = [], []
+    for line in data.splitlines(keepends=True):
+        try:
+            entries.append(_entry(line, shape))
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError, zlib.error):
+            break  # what follows a torn line cannot be trusted: its steps build on this one
+        sizes.append(len(line))
+    return entries, sizes
+
+
+def _entry(line, shape):
+    checksum, _, text = line[:-1].partition(b" ")
+    if line[-1:] != b"\n" or int(checksum, 16) != zlib.crc32(text):
+        raise ValueError("the line is not whole")
+    held = json.loads(text)
+    return {name: _read(name, value, shape) for name, value in held.items()}
+
+
+def _written(name, value):
+    if name in ("step", "more"):
+        return packed(value)
+    return [packed(step) for step in value] if name == "line" else value
+
+
+def _read(name, value, shape):
+    if name in ("step", "more"):
+        return unpacked(value, shape)
+    return [unpacked(step, shape) for step in value] if name == "line" else value
+
+
+def packed(step):
+    """A step of the history as a dict that JSON can hold.  Raises LogError for an unknown kind."""
+    for kind, (name, pack, _) in KINDS.items():
+        if type(step) is kind:
+            return {name: pack(step)}
+    raise LogError(f"a {type(step).__name__} cannot be written to the log")
+
+
+def unpacked(held, shape):
+    """The step that `packed` made a dict of; raises ValueError, TypeError or LookupError for
+    what cannot be true, such as pixels outside `shape`."""
+    (name, value), = held.items()
+    return _READERS[name](value, shape)
+
+
+def _pack_set(step):
+    known = step.name in SETTINGS
+    values = (asdict(one) if known else one for one in (step.before, step.after))
+    return [step.name, *values]
+
+
+def _unpack_set(held, shape):
+    name, *values = held
+    if name in SETTINGS:
+        values = [SETTINGS[name](**value) for value in values]
+    return Set(name, *values)
+
+
+def _pack_verdict(step):
+    return [list(change) for change in step.changes]
+
+
+def _unpack_verdict(held, shape):
+    return Verdict(tuple((int(y), int(x), str(before), str(after))
+                         for y, x, before, after in held))
+
+
+def _pack_searched(step):
+    return list(step.box)  # the confidence itself is kept beside the log
+
+
+def _unpack_searched(held, shape):
+    y0, x0, y1, x1 = held
+    if not (0 <= y0 <= y1 <= shape[0] and 0 <= x0 <= x1 <= shape[1]):
+        raise ValueError("a searched box lies outside the picture")
+    return Searched((y0, x0, y1, x1))
+
+
+def _pack_together(step):
+    return [packed(one) for one in step.steps]
+
+
+def _unpack_together(held, shape):
+    return Together(tuple(unpacked(one, shape) for one in held))
+
+
+# The pixels of a stroke are one packed run of bytes: of each patch what was before, then what came.
+
+
+def _pack_stroke(step):
+    boxes, press, chunks = [], zlib.compressobj(LEVEL), []
+    for patch in step.patches:
+        tiles = []
+        for values in (patch.before, patch.after):
+            tiles.append(None if isinstance(values, np.ndarray) else [])
+            for (y, x), part in _parts(values):
+                chunks.append(press.compress(np.ascontiguousarray(part, np.uint8)))
+                if tiles[-1] is not None:
+                    tiles[-1].append([y, x])
+        boxes.append([patch.y, patch.x, *patch.before.shape, *tiles])
+    chunks.append(press.flush())
+    return [boxes, base64.b64encode(b"".join(chunks)).decode()]
+
+
+def _parts(values):
+    """((y, x), array) of what an array or a Plane holds."""
+    return values.held() if isinstance(values, Plane) else [((0, 0), values)]
+
+
+def _unpack_stroke(held, shape):
+    boxes, text = held
+    pixels = _Pixels(base64.b64decode(text, validate=True))
+    stroke = Stroke(tuple(_unpack_patch(box, shape, pixels) for box in boxes))
+    pixels.end()
+    return stroke
+
+
+def _unpack_patch(box, shape, pixels):
+    y, x, height, width, *tiles = box
+    whole = (y, x, height, width) == (0, 0, *shape)
+    if not (0 <= y <= y + height <= shape[0] and 0 <= x <= x + width <= shape[1]):
+        raise ValueError("a patch lies outside the picture")
+    before, after = (_unpack_values((height, width), tile, whole, pixels) for tile in tiles)
+    return Patch(y, x, before, after)
+
+
+def _unpack_values(shape, tiles, whole, pixels):
+    if tiles is None:
+        return pixels.take(shape)
+    if not whole:
+        raise ValueError("a Plane is the whole picture")
+    plane = Plane(shape, np.uint8)
+    for y, x in tiles:
+        plane.put(y, x, pixels.take((min(SIZE, shape[0] - y), min(SIZE, shape[1] - x))))
+    return plane
+
+
+class _Pixels:
+    """Packed bytes, unpacked only as far as the boxes ask for."""
+
+    def __init__(self, data):
+        self._press, self._data = zlib.decompressobj(), data
+
+    def take(self, shape):
+        """The next (h, w) uint8; raises ValueError if there is less."""
+        height, width = shape
+        if height <= 0 or width <= 0:
+            raise ValueError("a box without pixels")
+        parts, left = [], height * width
+        while left and (part := self._press.decompress(self._data, left)):
+            self._data = self._press.unconsumed_tail
+            parts.append(part)
+            left -= len(part)
+        if left:
+            raise ValueError("pixels are missing")
+        return np.frombuffer(b"".join(parts), np.uint8).reshape(shape)
+
+    def end(self):
+        """Raise ValueError if more pixels are there than the boxes took."""
+        if self._press.decompress(self._data, 1) or not self._press.eof:
+            raise ValueError("there are more pixels than boxes")
+
+
+KINDS = {
+    Set: ("set", _pack_set, _unpack_set),
+    Stroke: ("stroke", _pack_stroke, _unpack_stroke),
+    Verdict: ("verdict", _pack_verdict, _unpack_verdict),
+    Searched: ("searched", _pack_searched, _unpack_searched),
+    Together: ("together", _pack_together, _unpack_together),
+}
+"""Step of `core.history` -> its name in the log, and how it is packed and unpacked."""
+
+_READERS = {name: unpack for name, _, unpack in KINDS.values()}

@@ -1,0 +1,105 @@
+"""Saving documents: one at a time, in workers, and what the user is told of it."""
+
+import time
+from dataclasses import replace
+
+from glview import saving
+from glview.files import shown_name
+
+
+class Keeper:
+    """Saves documents; the same picture's saves come one after the other."""
+
+    def __init__(self, workspace, jobs):
+        self.workspace, self._jobs = workspace, jobs
+        self._waiting = {}
+
+    @property
+    def unsaved(self):
+        """Names of the pictures with changes that are not on disk."""
+        return [document.image.name for document in self._changed()]
+
+    def save(self, beside=False, clean=False):
+        """Save the current document's mask; beside: in a file of its own beside the image's.
+
+        clean: the image without its cosmic rays too.
+        """
+        document = self.workspace.document
+        if document.image.path is None:
+            self.workspace.notify("This picture has no file; the mask is handed to the program "
+                                  "that opened the window when it closes.")
+        elif document.readonly:
+            self.workspace.notify(document.readonly)
+        elif not document.has_mask:
+            self.workspace.notify("There is no mask to save yet: detect, or paint one.")
+        else:
+            self._one_by_one(document.key,
+                             lambda: self._save(document, lambda: None, beside, clean))
+
+    def save_all(self, then):
+        """Save everything that changed, one after the other, then call `then`."""
+        self._one_by_one("all", lambda: self._save_changed(then))
+
+    def _save_changed(self, then):
+        if left := self._changed():
+            self._save(left[0], lambda: self.save_all(then))
+        else:
+            then()
+
+    def _changed(self):
+        """Documents whose files lack something; an array's mask goes to the caller instead."""
+        return [document for entry in self.workspace.entries
+                for document in entry.documents.values()
+                if document.changed and document.image.path is not None]
+
+    def _one_by_one(self, name, save):
+        """Save now or after the save under way, for each needs the stamp that the last one left."""
+        if "save" in self._jobs.busy:
+            self._waiting[name] = save
+        else:
+            save()
+
+    def _stamped(self, path, stamp):
+        """glview itself wrote to this file; it may be in the list more than once."""
+        for entry in self.workspace.entries:
+            if entry.path is not None and entry.path.resolve() == path.resolve():
+                entry.stamp = stamp
+
+    def _save_next(self):
+        while self._waiting and "save" not in self._jobs.busy:
+            self._waiting.pop(next(iter(self._waiting)))()
+
+    def _save(self, document, then, beside=False, clean=False):
+        entry = next(one for one in self.workspace.entries
+                     if document in one.documents.values())
+        detection, edits = replace(document.detection), document.edits.plane.copy()
+        step, stamp, settings = document.history.last, detection.stamps.now, document.mask
+        verdicts, dq = dict(document.verdicts), self.workspace.dq
+
+        def work(cancelled):
+            return saving.write(document.image, detection, settings, edits, entry.stamp, beside,
+                                verdicts=verdicts, dq=dq, clean=clean)
+
+        def done(result):
+            if result.place == "extension":  # else it is as it was, and perhaps changed before
+                self._stamped(entry.path, result.stamp)
+            document.history.mark_saved(step)
+            document.saved = stamp
+            why = f": {result.why}" if result.why else ""
+            notices = self.workspace.notices
+            notices[:] = [one for one in notices if not one.startswith("NOT SAVED")]
+            what = "the mask and the CR-cleaned image" if clean else "the mask"
+            self.workspace.told = (f"Saved {what} in {shown_name(result.path)} "
+                                   f"({result.place}{why}) at {time.strftime('%H:%M:%S')}"
+                                   f"{saving.unfinished(detection)}")
+            if result.warning:
+                self.workspace.notify(result.warning)
+            then()
+            self._save_next()
+
+        def failed(error):
+            advice = "" if beside else "; Ctrl+Shift+S saves it beside the file"
+            self.workspace.notify(f"NOT SAVED: {error}{advice}")
+            self._save_next()
+
+        self._jobs.start("save", work, done, failed)

@@ -1,0 +1,232 @@
+"""The list of objects that the table, the thumbnails and the keys N and P go through: sorted and
+filtered, with what was said of each; also those that were rejected, which no mask holds now."""
+
+import numpy as np
+
+from glview import judging
+from glview.core import listing, verdicts
+from glview.core.catalogue import Catalogue
+from glview.core.listing import Rules
+from glview.core.mask import EDIT_ADD, EDIT_DELETE, MaskSettings
+from glview.core.objects import OBJECT, find_objects
+from glview.core.plane import Plane
+from glview.core.verdicts import REJECTED
+from glview.core.view import View
+
+BRIGHT = 0.999  # share of the frame's pixels that are darker than what counts as bright
+FLY_ZOOM, FLY_PIXELS = 8.0, 400.0  # screen pixels a pixel; screen pixels that an object may fill
+NO_OBJECTS = np.empty(0, OBJECT)
+
+
+class Listing:
+    """One list, for the document on screen.
+
+    sort: (column, falling) and rules: listing.Rules, both for every file.
+    rows: (n,) OBJECT: the objects of the mask, then those that were rejected, which have id 0;
+    codes: (n,) places in verdicts.STATES; order: the rows that are shown, in order; reviewed: (how
+    many were judged, of how many); selected: a row or -1; place: where in the order it is, or was;
+    flights: how often another one was selected, for panels that scroll to it.
+    """
+
+    def __init__(self, workspace, jobs, reviewer):
+        self.workspace, self._reviewer = workspace, reviewer
+        self.sort, self.rules = ("area", True), Rules()
+        self.rows, self.codes = NO_OBJECTS, np.empty(0, np.uint8)
+        self.order, self.reviewed = np.empty(0, np.int64), (0, 0)
+        self.selected, self.place, self.flights = -1, 0, 0
+        self._rejected = Latest(jobs, "rejected", lambda error: workspace.notify(
+            f"Rejected objects cannot be shown: {error}"))
+        self._bright = Latest(jobs, "bright", lambda error: workspace.notify(
+            f"Bright pixels cannot be looked for: {error}"))
+        self._pixels, self._picked, self._known = [], None, {}
+
+    def update(self, document):
+        """Bring the list up to date with the document; once a frame, after the reviewer."""
+        if document is None:
+            self.rows, self.codes, self.order = NO_OBJECTS, self.codes[:0], self.order[:0]
+            self.reviewed, self.selected = (0, 0), -1
+            return
+        objects = document.review.objects
+        objects = NO_OBJECTS if objects is None else objects
+        (codes, gone), said = self._judged(document, objects)
+        gone = tuple(pixel for pixel in gone if document.verdicts[pixel] == REJECTED)
+        rejected = self._deleted(document, gone)
+        (self.rows, self.codes, self._pixels), rows = self._of(
+            "rows", (said, self._rejected.key), lambda: _together(objects, codes, *rejected))
+        self.reviewed = verdicts.progress(document.verdicts, codes, gone)
+        bright = self._near_bright(document, objects) if self.rules.bright else None
+        falling, order = self._of("order", (rows, self.sort), lambda: listing.ordered(
+            self.rows, self.codes, *self.sort))
+        seen = document.seen if self.rules.in_view else None
+        self.order, _ = self._of("shown", (order, self.rules, seen, self._bright.key), lambda: (
+            falling[self._shown(document, seen, bright)[falling]]))
+        self._find_selected(document)
+
+    def _of(self, name, key, make):
+        """(what was made for the key, its name for other keys); made again only for another key."""
+        if self._known.get(name, (None,))[0] != key:
+            self._known[name] = key, make(), object()
+        return self._known[name][1:]
+
+    def _judged(self, document, objects):
+        """((codes, gone) of verdicts.judged, its name)."""
+        review = document.review
+
+        def at(y, x):
+            if review.catalogue is None or review.catalogue.places is not None:
+                return self._reviewer.at(document, y, x)
+            look = judging.look_at(document)
+            return verdicts.holder(objects, review.catalogue, look.masked, (y, x))
+
+        key = document.key, review.key, dict(document.verdicts)
+        return self._of("codes", key, lambda: verdicts.judged(document.verdicts, at, len(objects)))
+
+    def _deleted(self, document, gone):
+        """(pixels, rows) of objects that were rejected, as far as a worker has found them."""
+        key = document.key, document.edits.revision, gone
+        if gone:
+            self._rejected.ask(key, lambda: deleting(document, gone))
+        known = self._rejected.key
+        pixels, rows = self._rejected.value if known and known[0] is key[0] else ((), NO_OBJECTS)
+        still = [place for place, pixel in enumerate(pixels) if pixel in set(gone)]
+        return [pixels[place] for place in still], rows[still]
+
+    def _near_bright(self, document, objects):
+        """(n,) bool: objects with something bright near, or None until a worker has found them."""
+        key = document.key, document.review.key
+        self._bright.ask(key, lambda: looking(document, objects))
+        return self._bright.value if self._bright.key == key else None
+
+    def _shown(self, document, seen, bright):
+        if bright is not None:  # of those rejected it is not known
+            bright = np.append(bright, np.zeros(len(self.rows) - len(bright), bool))
+        return listing.shown(self.rows, self.codes, self.rules, document.image.shape, seen, bright)
+
+    # which one is selected
+
+    def _find_selected(self, document):
+        chosen = self._reviewer.selected(document)
+        if chosen is not None:
+            self.selected, self._picked = int(chosen["id"]) - 1, None
+        else:
+            first = len(self.rows) - len(self._pixels)
+            self.selected = (first + self._pixels.index(self._picked)
+                             if self._picked in self._pixels else -1)
+        self._find_place()
+
+    def _find_place(self):
+        places = np.flatnonzero(self.order == self.selected)
+        self.place = int(places[0]) if len(places) else min(self.place, len(self.order))
+
+    def is_gone(self, number):
+        """True for a row of an object that was rejected and is in the mask no longer."""
+        return number >= len(self.rows) - len(self._pixels)
+
+    def select(self, document, number):
+        """Select a row and fly there; where only what is in view is shown, the view stays."""
+        view, fit = self.workspace.view, self.workspace.fit
+        self.selected, self.flights, review = number, self.flights + 1, document.review
+        self._find_place()
+        if self.is_gone(number):
+            review.selected = -1
+            self._picked = self._pixels[number - len(self.rows) + len(self._pixels)]
+            self._fly(self.rows[number])
+        else:
+            self._reviewer.select(document, review.order.place(number))
+        if self.rules.in_view:
+            self.workspace.view, self.workspace.fit = view, fit
+
+    def _fly(self, row):
+        middle = (row["y0"] + row["y1"]) / 2, (row["x0"] + row["x1"]) / 2
+        span = max(row["y1"] - row["y0"], row["x1"] - row["x0"], 1)
+        zoom = min(max(self.workspace.view.zoom, FLY_ZOOM), max(1.0, FLY_PIXELS / span))
+        self.workspace.view, self.workspace.fit = View(*map(float, middle), float(zoom)), False
+        self.workspace.cursor = int(row["cy"] + 0.5), int(row["cx"] + 0.5)
+
+    def step(self, document, change):
+        """Select the next (+1) or the previous (-1) row of those shown, round and round."""
+        count = len(self.order)
+        if count:
+            here = self.place < count and self.order[self.place] == self.selected >= 0
+            place = self.place + change if here else self.place + min(change, 0)
+            self.select(document, int(self.order[place % count]))
+
+    def unreviewed(self):
+        """The next row of those shown that was not judged, but for the selected one; or -1."""
+        turned = np.roll(self.order, -self.place)
+        left = turned[(self.codes[turned] == 0) & (turned != self.selected)]
+        return int(left[0]) if len(left) else -1
+
+    def find(self, text):
+        """The row that is meant by an id, or by a place "x, y" in FITS pixels: the nearest one.
+
+        Returns -1 if there is none, or it is no number.
+        """
+        try:
+            numbers = [float(word) for word in text.replace(",", " ").split()]
+        except ValueError:
+            return -1
+        if len(numbers) == 2:
+            return listing.nearest(self.rows, numbers[1] - 1, numbers[0] - 1)
+        found = np.flatnonzero(self.rows["id"] == numbers[0]) if len(numbers) == 1 else ()
+        return int(found[0]) if len(found) and numbers[0] > 0 else -1
+
+
+class Latest:
+    """What a worker made last, `value`, and of what, `key`; None and None before the first time."""
+
+    def __init__(self, jobs, name, failed):
+        self._jobs, self._name, self._failed = jobs, name, failed
+        self._asked = self.key = self.value = None
+
+    def ask(self, key, begin):
+        """Let a worker do it, unless it was or is being done; begin() gives work for `Jobs`."""
+        if key != self._asked and not self._jobs.has(self._name):
+            self._asked = key
+            self._jobs.start(self._name, begin(), lambda value: self._keep(key, value),
+                             self._failed)
+
+    def _keep(self, key, value):
+        self.key, self.value = key, value
+
+
+def _together(objects, codes, pixels, rejected):
+    """(rows, codes, pixels): the objects, and after them those that were rejected."""
+    if not pixels:
+        return objects, codes, pixels
+    code = verdicts.STATES.index(REJECTED)
+    return (np.concatenate([objects, rejected]),
+            np.append(codes, np.full(len(rejected), code, np.uint8)), pixels)
+
+
+def looking(document, objects):
+    """Work for `Jobs` that finds objects near bright pixels, as the document is now."""
+    look, image = judging.look_at(document), document.image
+    limit = float(np.nanquantile(document.sample.values, BRIGHT))
+    return lambda cancelled: listing.near_bright(objects, image, look.masked, limit,
+                                                 cancel=cancelled)
+
+
+def deleting(document, pixels):
+    """Work for `Jobs` that finds the objects that were deleted by hand at some pixels.
+
+    It returns (pixels, rows): those pixels at which something was deleted, and (n,) OBJECT of it,
+    with id 0 and the confidence at the pixel as the largest one.
+    """
+    look, image = judging.look_at(document), document.image
+
+    def work(cancelled):
+        plane = Plane(look.shape, np.uint8)
+        for (y, x), tile in look.edits.held():
+            plane.put(y, x, (tile == EDIT_DELETE).astype(np.uint8) * EDIT_ADD)
+        rows = find_objects(None, MaskSettings(), plane, image, cancel=cancelled)
+        catalogue = Catalogue(rows, look.shape)
+        numbers = [verdicts.holder(rows, catalogue, look.deleted, pixel) for pixel in pixels]
+        there = [pixel for pixel, number in zip(pixels, numbers, strict=True) if number >= 0]
+        found = rows[[number for number in numbers if number >= 0]]
+        found["id"] = 0
+        if look.confidence is not None:
+            found["max_confidence"] = [look.confidence[pixel] for pixel in there]
+        return there, found
+
+    return work

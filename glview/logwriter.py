@@ -1,0 +1,163 @@
+"""Writes logs of edits from a thread of its own, so that no frame waits for a disk."""
+
+import errno
+import os
+import queue
+import threading
+import time
+
+from glview.core.crew import step_back
+from glview.files.editlog import line_of
+
+SYNC_SECONDS = 1.0  # between two syncs to the disk: what a power cut may cost
+MOST_BYTES = 1 << 30  # of one log; saving begins it anew
+AGAIN_SECONDS = 5.0  # until a write that failed is tried again
+
+
+class Log:
+    """One log.  Made by anybody, used by the writer's thread alone.
+
+    path: of its file, which is made for the first entry; size: bytes of it to keep, what lies
+    behind them is cut off; head: the first entry of a new one.
+    """
+
+    def __init__(self, path, head, size=0):
+        self.path, self.size, self._head, self._kept = path, size, head, size
+        self._fd, self._waiting, self._broken = None, b"", False
+
+    def take(self, entry):
+        """Put an entry behind the others; raises OSError, and then keeps it for the next time.
+
+        After one that cannot be written none is taken, for they build on each other; it raises
+        what `line_of` raises.
+        """
+        if self._broken:
+            return
+        if self.size > MOST_BYTES:
+            raise OSError(errno.EFBIG, "the log of edits is too large")
+        self._broken = True
+        entries = [entry] if self.size or self._waiting else [self._head, entry]
+        self._waiting += b"".join(map(line_of, entries))
+        self._broken = False
+        self.flush()
+
+    def flush(self):
+        """Write what waits; a part of it that was written is written again the next time."""
+        if self._waiting and self._fd is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            os.ftruncate(self._fd, self.size)
+        at, view = self.size, memoryview(self._waiting)
+        while view:
+            count = os.pwrite(self._fd, view, at)
+            at, view = at + count, view[count:]
+        self.size, self._waiting = at, b""
+
+    @property
+    def lacks(self):
+        """True while the disk may not have all of it."""
+        return bool(self._waiting) or self._kept != self.size
+
+    def sync(self):
+        """Have the disk keep all that was taken; raises OSError."""
+        self.flush()
+        if self._fd is not None and self._kept != self.size:
+            os.fdatasync(self._fd) if hasattr(os, "fdatasync") else os.fsync(self._fd)
+            if not self._kept:
+                _sync_folder(self.path.parent)  # or a power cut takes the new name with it
+            self._kept = self.size
+
+    def clear(self):
+        """Remove it; the next entry begins it anew."""
+        self.path.unlink(missing_ok=True)
+        self.close()
+        self.size = self._kept = 0
+        self._waiting, self._broken = b"", False
+
+    def close(self):
+        """Let go of the file."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+
+def _sync_folder(folder):
+    fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    except OSError:  # some disks cannot sync a folder
+        pass
+    finally:
+        os.close(fd)
+
+
+class Writer:
+    """The thread.  failure: the OSError that keeps it from writing, or None; faults: other errors,
+    oldest first; told: is called from the thread when there is news of these."""
+
+    def __init__(self, told=lambda: None):
+        self.failure, self.faults, self._told = None, queue.SimpleQueue(), told
+        self._tasks, self._unsynced, self._synced = queue.SimpleQueue(), set(), 0.0
+        self._thread = threading.Thread(target=self._work, name="glview-log", daemon=True)
+        self._thread.start()
+
+    def write(self, log, entry):
+        """Put an entry, whose steps nobody changes any more, at the end of a Log."""
+        self._tasks.put((log, lambda: log.take(entry)))
+
+    def do(self, log, task):
+        """Call task() after what was asked for before; it may raise OSError."""
+        self._tasks.put((log, task))
+
+    def close(self):
+        """Write and sync what is left, and end."""
+        self._tasks.put((None, None))
+        self._thread.join()
+
+    def _work(self):
+        step_back()
+        while True:
+            try:
+                log, task = self._tasks.get(timeout=self._patience())
+            except queue.Empty:
+                self._sync()
+                continue
+            if log is None:
+                break
+            self._try(task)
+            self._unsynced.add(log)
+            if time.monotonic() >= self._synced + SYNC_SECONDS:
+                self._sync()
+        self._sync()
+        for log in self._unsynced:
+            log.close()
+
+    def _patience(self):
+        """Seconds until the next sync; None while there is nothing to sync."""
+        if not any(log.lacks for log in self._unsynced):
+            return None
+        wait = AGAIN_SECONDS if self.failure else SYNC_SECONDS
+        return max(0.0, self._synced + wait - time.monotonic())
+
+    def _sync(self):
+        for log in tuple(self._unsynced):
+            if self._try(log.sync):
+                log.close()
+                self._unsynced.discard(log)
+        self._synced = time.monotonic()
+
+    def _try(self, task):
+        """Do it; False if it failed.  A failure, and its end, are told once."""
+        before = self.failure
+        try:
+            task()
+            if not any(log.lacks for log in self._unsynced):
+                self.failure = None
+        except OSError as error:
+            self.failure = error
+        except Exception as error:  # whatever it is, the thread goes on with the other logs
+            self.faults.put(error)
+            self._told()
+        if (before is None) != (self.failure is None):
+            self._told()
+        return self.failure is None

@@ -1,0 +1,162 @@
+"""Loops are compiled once, by a process of its own, and then only loaded."""
+
+import importlib
+import json
+import os
+import pkgutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import glview.core
+from glview.compiling import Compiler
+from glview.core import compiled
+from glview.core.cancel import Cancelled
+
+ROOT = Path(__file__).parent.parent
+
+LOOPS = """
+import sys, json
+from glview.core import compiled
+
+def loops():
+    found = {}
+    for name, module in tuple(sys.modules.items()):
+        if name.startswith("glview."):
+            for one in vars(module).values():
+                if hasattr(one, "py_func") and one.__module__ == name:
+                    found[f"{name}.{one.__name__}"] = one
+    return found
+
+def tell():
+    print(json.dumps({name: [sum(one.stats.cache_hits.values()), sum(one.stats.cache_misses.values()),
+                             len(one.signatures)]
+                      for name, one in loops().items()}))
+"""
+
+SESSION = LOOPS + """
+sys.path.insert(0, "tests")
+import numpy as np
+from robot import Robot
+from glview.core import counting
+
+values = np.random.default_rng(1).random((1200, 1100)).astype(np.float32)
+with Robot(values) as robot:
+    robot.know(values ** 4)
+    robot.drag(robot.at("Threshold", 0.5), robot.at("Threshold", 0.3))
+    for key in "BE":
+        robot.key(key)
+        robot.drag(robot.of_pixel(200, 300), robot.of_pixel(600, 700))
+        robot.settle()
+    for keys in ("Ctrl+Z", "Ctrl+Shift+Z", "N", "N", "P"):
+        robot.key(keys)
+        robot.settle()
+    robot.document.change(dilation=2)
+    robot.key("F")
+    robot.settle()
+    assert len(robot.document.review.objects) > 5 and not robot.workspace.notices
+tell()
+"""
+
+
+def run(script, *options):
+    done = subprocess.run([sys.executable, *options, "-c", script], cwd=ROOT, text=True,
+                          capture_output=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def rehearsed():
+    """All is compiled now."""
+    subprocess.run([sys.executable, "-m", "glview.rehearsal"], cwd=ROOT, timeout=600, check=True,
+                   stdout=subprocess.DEVNULL)
+    assert compiled.is_kept()
+
+
+@pytest.mark.gl
+def test_a_session_of_the_window_compiles_nothing(rehearsed):
+    told = run(SESSION)
+    assert {name: counts for name, counts in told.items() if counts[1]} == {}
+    assert sum(hits for hits, _, _ in told.values()) > 30
+
+
+def test_every_loop_stands_alone_in_its_module_and_is_kept():
+    for module in pkgutil.iter_modules(glview.core.__path__, "glview.core."):
+        for name, one in vars(importlib.import_module(module.name)).items():
+            if hasattr(one, "py_func") and one.__module__ == module.name:
+                assert one.py_func.__closure__ is None, f"{module.name}.{name} is never kept"
+                assert type(one._cache).__name__ == "FunctionCache", f"{name} has no cache=True"
+
+
+def test_a_cached_start_loads_everything_quickly(rehearsed):
+    spent = run("import json, time, numba; began = time.process_time(); "
+                "from glview import compiling; compiling._load(); "
+                "print(json.dumps(time.process_time() - began))")
+    assert spent < 10 * 0.35  # of a machine that does nothing else; one cold loop is a second
+
+
+@pytest.fixture
+def cold(monkeypatch, tmp_path):
+    """As after an installation, for a child whose source this makes: it returns a Compiler."""
+    monkeypatch.setattr(compiled, "is_kept", lambda: False)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    made = []
+
+    def compiler(source):
+        (tmp_path / "actor.py").write_text(source)
+        made.append(Compiler("actor"))
+        return made[-1]
+
+    yield compiler
+    for one in made:
+        one.close()
+
+
+def test_nobody_waits_for_more_than_is_needed(cold):
+    compiler = cold("import sys; print('picture', flush=True); sys.stdin.read()")
+    compiler.wait("picture")
+    asked = iter(range(3))
+    with pytest.raises(Cancelled):
+        compiler.wait("objects", lambda: next(asked, None) is None)
+    compiler.close()
+    compiler.wait("objects")
+    assert compiler._process.wait(10) == 0
+
+
+def test_a_child_that_fails_keeps_nobody_waiting(cold):
+    compiler = cold("print('picture', flush=True); raise SystemExit(3)")
+    for act in ("picture", "objects"):
+        compiler.wait(act)
+
+
+def test_where_all_is_kept_no_process_starts(monkeypatch):
+    monkeypatch.setattr(compiled, "is_kept", lambda: True)
+    compiler = Compiler("no.such.module")
+    compiler.wait("objects")
+    assert compiler._process is None
+
+
+def test_a_child_that_nobody_listens_to_ends(tmp_path):
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}  # so that it has much to do
+    child = subprocess.Popen([sys.executable, "-m", "glview.rehearsal", "--watched"], cwd=ROOT,
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+    time.sleep(1)
+    child.stdin.close()
+    assert child.wait(60) == 1
+    child.stdout.close()
+
+
+def test_another_source_or_processor_is_not_kept(monkeypatch, tmp_path):
+    before = compiled.mark()
+    monkeypatch.setattr("llvmlite.binding.get_host_cpu_name", lambda: "another")
+    assert compiled.mark() != before and compiled.mark().parent == before.parent
+    (tmp_path / "one.py").touch()
+    monkeypatch.setattr(compiled, "mark", lambda: tmp_path / "compiled-1")
+    (tmp_path / "compiled-0").touch()
+    assert not compiled.is_kept()
+    compiled.keep()
+    assert compiled.is_kept() and not (tmp_path / "compiled-0").exists()

@@ -1,0 +1,112 @@
+"""Histograms, judged by numpy's."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from glview.core import histogram
+from glview.core.cancel import Cancelled
+from glview.core.histogram import edges_between, of_areas, of_confidence, of_rows, of_sorted
+from glview.core.plane import Plane
+
+numbers = st.floats(-1e6, 1e6, width=32)
+
+
+def values_of(seed=0, shape=(60, 70)):
+    """Values on, beside and between the edges, NaN, both infinities."""
+    rng = np.random.default_rng(seed)
+    made = rng.normal(100, 20, shape).astype(np.float32)
+    made[::7] = np.rint(made[::7])
+    made[3, 3:6] = np.nan, np.inf, -np.inf
+    made[5, 5], made[5, 6] = 60, 140
+    return made
+
+
+def agrees(found, values):
+    """The histogram of values, any shape, is numpy's, and nothing that is finite is lost."""
+    kept = values[np.isfinite(values)].astype(np.float64)
+    assert (found.counts == np.histogram(kept, found.edges)[0]).all()
+    assert found.below == (kept < found.edges[0]).sum()
+    assert found.above == (kept > found.edges[-1]).sum()
+
+
+def test_a_sorted_sample_is_counted_as_by_numpy():
+    values = values_of()
+    finite = np.sort(values[np.isfinite(values)])
+    for bins in (1, 7, 80):
+        found = of_sorted(finite, edges_between(60, 140, bins), values.size, 9 * values.size)
+        agrees(found, values)
+        assert not found.exact
+
+
+@settings(deadline=None)  # the kernel is loaded at its first call
+@given(st.lists(numbers, min_size=1, max_size=50), numbers, st.floats(2.0**-10, 1e5, width=32),
+       st.integers(1, 130))
+def test_a_frame_is_counted_as_by_numpy(values, low, width, bins):
+    edges = edges_between(low, low + width, bins)
+    values = np.array([[*values, low, *edges[:40]]], np.float32)
+    agrees(of_rows(lambda y0, y1: values[y0:y1], values.shape, edges), values)
+
+
+@pytest.mark.parametrize("dtype", [">f4", "<f4", ">i2", "u1", "f8"])
+def test_bands_of_every_type_are_counted(monkeypatch, dtype):
+    monkeypatch.setattr(histogram, "BAND", 300)
+    values = np.random.default_rng(1).integers(0, 200, (50, 33)).astype(dtype)
+    found = of_rows(lambda y0, y1: values[y0:y1], values.shape, edges_between(20, 180, 40))
+    agrees(found, np.asarray(values, np.float32))
+    assert found.exact and found.looked == values.size
+
+
+def test_a_sample_is_every_so_many_rows():
+    values = values_of(shape=(64, 10))
+    asked = []
+
+    def rows(y0, y1):
+        asked.append((y0, y1))
+        return values[y0:y1]
+
+    found = of_rows(rows, values.shape, edges_between(60, 140, 20), step=8)
+    assert asked == [(y, y + 1) for y in range(4, 64, 8)]
+    agrees(found, values[4::8])
+    assert (found.looked, found.total, found.exact) == (80, 640, False)
+
+
+def test_counting_can_be_stopped():
+    with pytest.raises(Cancelled):
+        of_rows(lambda y0, y1: np.zeros((y1 - y0, 4)), (9, 4), edges_between(0, 1, 4),
+                cancel=lambda: True)
+
+
+def confidences(shape=(700, 600)):
+    rng = np.random.default_rng(2)
+    made = np.where(rng.random(shape) < 0.01, rng.random(shape), 0).astype(np.float32)
+    made[40:60, 100:140] = rng.random((20, 40))
+    made[10, 10], made[10, 11] = 1.0, np.nan
+    return made
+
+
+@pytest.mark.parametrize("floor", [0.0, 2.0**-10])
+def test_a_plane_counts_what_it_does_not_hold_as_zero(floor):
+    array, edges = confidences(), edges_between(0, 1, 128)
+    plane = Plane.from_array(array, floor)
+    found = of_confidence(plane, edges)
+    agrees(found, plane[:, :])
+    assert found.exact and found.counts.sum() == array.size - (floor == 0)
+
+
+def test_an_array_is_sampled_first(monkeypatch):
+    array, edges = confidences(), edges_between(0, 1, 128)
+    agrees(of_confidence(array, edges), array)
+    monkeypatch.setattr(histogram, "SAMPLED", 60_000)
+    found = of_confidence(array, edges, sampled=True)
+    assert 50_000 < found.looked < 70_000 and found.total == array.size
+
+
+@given(st.lists(st.integers(1, 10**6), max_size=40))
+def test_every_area_is_in_a_bin(areas):
+    areas = np.array(areas, np.int64)
+    found = of_areas(areas)
+    agrees(found, areas.astype(np.float64))
+    assert found.counts.sum() == len(areas) and (np.diff(found.edges) > 0).all()
+    assert found.edges[:4].tolist() == [1, 2, 3, 4]

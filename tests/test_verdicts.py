@@ -1,0 +1,99 @@
+"""Which object a verdict belongs to, by scipy's labels and by definition."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from scipy import ndimage
+
+from glview.core import verdicts
+from glview.core.catalogue import Catalogue
+from glview.core.mask import MaskSettings
+from glview.core.objects import find_objects
+
+EIGHT = np.ones((3, 3))
+masks = arrays.arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 70)))
+
+
+@given(masks)
+def test_runs_are_the_mask(mask):
+    runs = verdicts.runs_of(mask)
+    assert (verdicts.drawn(runs, mask.shape) == mask).all()
+    assert runs.dtype == np.uint32 and runs.flags.c_contiguous
+    assert (np.lexsort((runs[:, 1], runs[:, 0])) == np.arange(len(runs))).all()
+
+
+@given(masks)
+def test_every_object_is_known_by_its_box_and_by_each_pixel(mask):
+    labels, count = ndimage.label(mask, EIGHT)
+    for number, box in enumerate(ndimage.find_objects(labels), 1):
+        assert (verdicts.component(mask[box]) == (labels[box] == number)).all()
+        for pixel in np.argwhere(labels == number)[:3].tolist():
+            assert (verdicts.component(mask, tuple(pixel)) == (labels == number)).all()
+    if mask.any():
+        y, x = np.argwhere(mask)[0]
+        assert verdicts.component(np.pad(mask, 1)) is None
+    for y, x in np.argwhere(~mask)[:3].tolist():
+        assert verdicts.component(mask, (y, x)) is None
+
+
+def test_the_anchor_is_the_surest_pixel_and_in_the_middle_of_equals():
+    member = np.ones((3, 7), bool)
+    sure = np.full((3, 7), 0.5, np.float32)
+    assert verdicts.anchor(member) == verdicts.anchor(member, sure) == (1, 3)
+    sure[0, 6] = 0.9
+    assert verdicts.anchor(member, sure) == (0, 6)
+    member[0, 6] = False
+    assert verdicts.anchor(member, sure) == (1, 3)
+    assert verdicts.anchor(member, np.full((3, 7), np.nan, np.float32)) == (1, 3)
+
+
+@given(arrays.arrays(np.float32, (8, 8), elements=st.floats(0, 1, width=32)))
+def test_the_anchor_is_in_the_object_at_every_lower_threshold(confidence):
+    mask = confidence > 0.75
+    if not mask.any():
+        return
+    labels, _ = ndimage.label(mask, EIGHT)
+    y, x = verdicts.anchor(labels == 1, confidence)
+    assert labels[y, x] == 1
+    higher = (labels == 1) & (confidence > 0.9)
+    assert higher[y, x] or not higher.any()
+
+
+def rows_of(mask):
+    return find_objects(mask.astype(np.float32), MaskSettings())
+
+
+@given(masks)
+def test_the_holder_of_a_pixel_is_its_object(mask):
+    objects, labels = rows_of(mask), ndimage.label(mask, EIGHT)[0]
+    catalogue = Catalogue(objects, mask.shape)
+
+    def masked(box):
+        return mask[box[0] : box[2], box[1] : box[3]]
+
+    for y, x in np.argwhere(np.ones(mask.shape))[::5].tolist():
+        number = verdicts.holder(objects, catalogue, masked, (y, x))
+        if not mask[y, x]:
+            assert number == -1
+            continue
+        own = np.argwhere(labels == labels[y, x])
+        box = [*own.min(0), *own.max(0) + 1]
+        assert [objects[number][edge] for edge in ("y0", "x0", "y1", "x1")] == box
+        assert objects[number]["area"] == len(own)
+
+
+def test_what_was_said_goes_to_the_objects_and_the_rest_is_gone():
+    said = {(0, 0): "accepted", (5, 5): "rejected", (9, 9): "rejected", (7, 7): "accepted"}
+    places = {(0, 0): 2, (5, 5): 0}
+    codes, gone = verdicts.judged(said, lambda y, x: places.get((y, x), -1), 4)
+    assert [verdicts.STATES[code] for code in codes] == ["rejected", "", "accepted", ""]
+    assert gone == [(9, 9), (7, 7)]
+    assert verdicts.progress(said, codes, gone) == (3, 5)
+    assert verdicts.progress({}, codes[:0], []) == (0, 0)
+
+
+def test_the_later_of_two_verdicts_counts():
+    said = {(0, 0): "accepted", (0, 1): "rejected"}
+    codes, gone = verdicts.judged(said, lambda y, x: 0, 1)
+    assert verdicts.STATES[codes[0]] == "rejected" and not gone
