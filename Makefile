@@ -15,7 +15,7 @@ export PYTHON
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:  # apt-get and pip must not meet themselves
-.PHONY: help demo test bench lint clean system-demo system-test system-bench
+.PHONY: help demo test bench fuzz lint clean system-demo system-test system-bench
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,10 @@ test: system-test lint  ## lint, then every test (software OpenGL; no display ne
 
 bench: system-bench $(VENV)/.test  ## times and memory, with peers (BENCH=--quick: few repeats)
 	PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)
+
+fuzz: system-test $(VENV)/.test  ## hostile bytes for ten minutes (FUZZ="--seconds 60"); Linux
+	$(PIP) -e '.[fuzz]' --no-build-isolation
+	PYTHONPATH=tests $(BIN)/python -m fuzz $(FUZZ)
 
 lint: $(VENV)/.test  ## ruff
 	$(BIN)/python -m ruff check .
