@@ -15,7 +15,7 @@ from astropy.io import fits
 from PIL import Image as Picture
 
 from glview.files import READERS, ReadError, open_images
-from glview.files.source import FileChangedError
+from glview.files.source import FileChangedError, most_unpacked
 
 DATA = Path(__file__).parent / "data"
 DEMO = Path(__file__).parent.parent / "glview" / "data" / "demo.fits.gz"
@@ -247,6 +247,13 @@ def test_a_packed_file_that_never_ends_is_given_up(tmp_path, monkeypatch):
     (tmp_path / "a.fits.gz").write_bytes(gzip.compress(bytes(1 << 23)))
     with pytest.raises(ReadError, match="trap"):
         open_images(tmp_path / "a.fits.gz")
+
+
+@pytest.mark.parametrize(("packed", "free", "most"), [
+    (1000, 0, 1 << 30), (20 << 20, 0, 4000 << 20), (10 << 30, 0, 8 << 30),
+    (10 << 30, 10 << 30, 8 << 30), (10 << 30, 100 << 30, 50 << 30)])
+def test_how_much_may_come_out_of_a_packed_file(packed, free, most):
+    assert most_unpacked(packed, free) == most
 
 
 def test_descriptors_are_given_back(tmp_path):

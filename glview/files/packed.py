@@ -1,6 +1,7 @@
 """gzip, bzip2 and xz files, unpacked into a nameless temporary file that is read like any other."""
 
 import os
+import shutil
 import time
 
 from glview.files import ReadError
@@ -63,7 +64,8 @@ class _Watch:
 
 def _copy(source, opener, target, watch):
     """Copy until the end or the first error; returns what was wrong, or ""."""
-    total, limit, damage = 0, most_unpacked(source.size), _damage()
+    room = shutil.disk_usage(target.fileno()).free
+    total, limit, damage = 0, most_unpacked(source.size, room), _damage()
     with source.file() as packed, opener(packed) as file:
         while True:
             try:

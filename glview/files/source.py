@@ -12,7 +12,7 @@ import weakref
 
 from glview.files import ReadError, shown_name
 
-MAX_UNPACKED = 8 << 30
+MAX_UNPACKED = 8 << 30  # bytes, unless there is room for more
 MAX_RATIO = 200
 ALWAYS_ALLOWED = 1 << 30
 PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\0": "xz"}
@@ -179,6 +179,9 @@ def path_text(path):
     return os.fsencode(path).decode("utf-8", "replace")
 
 
-def most_unpacked(packed):
-    """How many bytes may come out of `packed` ones before it looks like a trap."""
-    return min(MAX_UNPACKED, max(ALWAYS_ALLOWED, MAX_RATIO * packed))
+def most_unpacked(packed, free=0):
+    """How many bytes may come out of `packed` ones before it looks like a trap.
+
+    free: bytes of the disk that they go to, half of which an honest file may take.
+    """
+    return min(max(MAX_UNPACKED, free // 2), max(ALWAYS_ALLOWED, MAX_RATIO * packed))
