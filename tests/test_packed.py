@@ -107,6 +107,9 @@ def test_a_full_disk_is_told(tmp_path, content, monkeypatch):
         def seek(self, place):
             return place
 
+        def fileno(self):
+            return self.file.fileno()
+
         def write(self, data):
             raise OSError(errno.ENOSPC, "No space left on device")
 
