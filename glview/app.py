@@ -64,13 +64,14 @@ class Desk:
         self.decider = Decider(workspace, self.jobs, self.listing)
         self.measurer = Measurer(workspace, self.jobs)
         self.finisher = Finisher(workspace, self.jobs, wake)
+        ending.callback(self.finisher.close)
         self.finisher.hold()
         self.watcher = Watcher(workspace, self.jobs)
         self.autosave = Autosave(workspace, self.jobs, self.unsaved,
                                  lambda document: not self.finisher.restoring(document), wake)
         ending.callback(self.autosave.close)
         self.library = Library(workspace, self.jobs, self.settings, self.finisher, self._forget,
-                               wake)
+                               wake, self.autosave.sync)
         style.apply(platform.io, platform.scale)
 
     def _forget(self, document):

@@ -5,40 +5,18 @@ to a thread that writes it.  At its next opening a file's log is found, and the 
 """
 
 import time
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 from glview import recovering
-from glview.editmirror import Mirror
+from glview.editmirror import Kept, Mirror
 from glview.files import confidence as sidecar
-from glview.files.editlog import FORMAT, LogError
+from glview.files.editlog import LogError, head_of
 from glview.files.source import path_text
 from glview.files.unsaved import ClaimedError, Claims, Place, sweep
 from glview.logwriter import Log, Writer
 from glview.recovering import Question, Snapshot
 
 COMPACT_BYTES = 32 << 20  # of a log, from which a save begins it anew
-
-
-@dataclass
-class Kept:
-    """A document and what is kept of it.
-
-    state: "new", "looking" (a worker reads the log), "asking" (the user), "on" or "off".
-    stamp: of the confidence that is kept; on_disk: what the last save was of.
-    asleep: the Snapshot that a read-only document stays at.
-    """
-
-    document: Any
-    entry: Any
-    state: str = "new"
-    place: Place | None = None
-    log: Log | None = None
-    mirror: Mirror | None = None
-    question: Question | None = None
-    asleep: Snapshot | None = None
-    stamp: int = 0
-    on_disk: tuple = (None, 0)
 
 
 class Autosave:
@@ -54,8 +32,8 @@ class Autosave:
         self._kept, self._claims = {}, Claims()
         self._told, self._dropped = "", False
         self._writer = Writer(wake) if folder is not None else None
-        if folder is not None:
-            jobs.start("sweep", lambda cancelled: sweep(folder), lambda _: None, lambda error: None)
+        if folder is not None:  # what is swept away or not is nothing to tell of
+            jobs.start("sweep", lambda _: sweep(folder), lambda _: None, lambda _: None)
 
     def update(self):
         """Once a frame, after the user's input."""
@@ -73,13 +51,21 @@ class Autosave:
             self._hold(kept)
         self._tell()
 
+    def sync(self):
+        """Wait until what was written is on the disk; any thread.
+
+        A saved file whose log lacks its last steps would get back what they had deleted.
+        """
+        if self._writer is not None:
+            self._writer.sync()
+
     def forget(self, document):
         """The document is closed; what is kept of it goes, unless it is not on disk."""
         kept = self._kept.pop(document.key, None)
         if kept is None:
             return
         for work in ("kept", "keep"):
-            self._jobs.cancel(_name(work, kept))
+            self._jobs.cancel(kept.job(work))
         notices = self.workspace.notices
         notices[:] = [one for one in notices if one != document.readonly]
         if kept.state == "on" and not document.changed:
@@ -113,7 +99,7 @@ class Autosave:
             except LogError as error:
                 return place, None, f"{error}; it is left in {path_text(place.put_aside())}"
 
-        self._jobs.start(_name("kept", kept), work, lambda found: self._looked(kept, *found),
+        self._jobs.start(kept.job("kept"), work, lambda found: self._looked(kept, *found),
                          lambda error: self._not_looked(kept, error))
 
     def _looked(self, kept, place, found, trouble):
@@ -167,9 +153,9 @@ class Autosave:
     def looking(self, document):
         """True until it is known what was kept of a document, and what the user wants of it."""
         kept = self._kept.get(document.key)
-        waits = kept is not None and kept.state in ("new", "looking", "asking")
-        return waits or (kept is None and self._writer is not None and document.whole
-                         and document.image.path is not None)
+        if kept is None:
+            return self._writer is not None and document.image.path is not None
+        return kept.state in ("new", "looking", "asking")
 
     def show(self, document):
         """Show what the question is about, or hide it again."""
@@ -202,9 +188,7 @@ class Autosave:
 
     def _begin(self, kept, mirror, size):
         """Write to a log of which there are `size` bytes."""
-        image = kept.document.image
-        head = {"glview": FORMAT, "path": path_text(image.path), "shape": list(image.shape),
-                "hdu": image.hdu, "plane": image.plane, "stamp": kept.entry.stamp}
+        head = head_of(kept.document.image, kept.entry.stamp)
         kept.mirror, kept.log = mirror, Log(kept.place.log, head, size)
 
     def _follow(self, kept):
@@ -265,22 +249,20 @@ class Autosave:
             if document.saved == stamp or kept.stamp != stamp:
                 self._writer.do(kept.log, lambda: path.unlink(missing_ok=True))
                 return
-            known = detection.provenance
+            known = {name: value for name, value in detection.provenance.items()
+                     if isinstance(value, str | int | float)}
             self._write(kept, kept.mirror.found({
-                "file": path.name, "model": str(known.get("model", "")),
-                "sha256": str(known.get("weights_sha256", "")), "covered": detection.covered,
-                "provenance": {name: value for name, value in known.items()
-                               if isinstance(value, str | int | float)}}))
+                "file": path.name, "covered": detection.covered, "provenance": known}))
             self._tidy(kept, path.name)
 
-        self._jobs.start(_name("keep", kept), work, done,
+        self._jobs.start(kept.job("keep"), work, done,
                          lambda error: self._not_kept(kept, error))
 
     def _not_kept(self, kept, error):
         if not isinstance(error, OSError | sidecar.TooLargeError):
             raise error
         self.workspace.notify(f"{kept.entry.name}: what the model found cannot be kept against a "
-                              f"crash ({error or 'too large'}); Ctrl+S saves it.")
+                              f"crash ({str(error) or 'it is too large'}); Ctrl+S saves it.")
 
     def _tell(self):
         """Tell of what keeps the writer from writing, as long as it does."""
@@ -294,7 +276,3 @@ class Autosave:
             if words:
                 self.workspace.notify(words)
             self._told = words
-
-
-def _name(work, kept):
-    return f"{work} {id(kept.document.key)}"

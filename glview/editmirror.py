@@ -1,6 +1,8 @@
-"""What the log of a document holds of its history, and which entries it lacks."""
+"""What is kept of a document: how far its log tells of its history, and what it lacks."""
 
 import weakref
+from dataclasses import dataclass
+from typing import Any
 
 from glview.core.history import Stroke
 
@@ -78,6 +80,32 @@ class Mirror:
     def found(self, what):
         """Entries that say what a model found."""
         yield from self._numbered({"found": what})
+
+
+@dataclass
+class Kept:
+    """A document and what is kept of it.
+
+    state: "new", "looking" (a worker reads the log), "asking" (the user), "on" or "off".
+    stamp: of the confidence that is kept; on_disk: what the last save was of.
+    place, log, mirror: where it is kept, and what of it; question: what the user is asked.
+    asleep: the Snapshot that a read-only document stays at.
+    """
+
+    document: Any
+    entry: Any
+    state: str = "new"
+    place: Any = None
+    log: Any = None
+    mirror: Mirror | None = None
+    question: Any = None
+    asleep: Any = None
+    stamp: int = 0
+    on_disk: tuple = (None, 0)
+
+    def job(self, work):
+        """The name of a job for the document."""
+        return f"{work} {id(self.document.key)}"
 
 
 def _goes_on(old, step):

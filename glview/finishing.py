@@ -3,7 +3,7 @@
 import time
 
 from glview import opening, saving
-from glview.core import plane
+from glview.compiling import Compiler
 from glview.files import ReadError
 from glview.files.cache import CacheError
 from glview.watching import sentence
@@ -17,6 +17,11 @@ class Finisher:
     def __init__(self, workspace, jobs, wake=lambda: None):
         self.workspace, self._jobs, self._wake = workspace, jobs, wake
         self._held, self._reading, self._later = None, None, []
+        self._compiler = Compiler()
+
+    def close(self):
+        """The window closes: nothing more is compiled for it."""
+        self._compiler.close()
 
     def hold(self):
         """Leave all that needs slow imports until `release`, for the first picture comes first."""
@@ -50,7 +55,7 @@ class Finisher:
 
     def _start_later(self, document):
         """What can wait until the picture is sharp: it imports much, on the same cores."""
-        self._jobs.start("warm", lambda cancelled: plane.warm(), lambda _: None, self.read_failed)
+        self._jobs.start("warm", self._compiler.load, lambda _: None, self.read_failed)
         self._jobs.start(f"sky {id(document.key)}", lambda cancelled: opening.sky(document.image),
                          lambda sky: setattr(document, "sky", sky), self.read_failed)
 
@@ -104,6 +109,7 @@ class Finisher:
         cache = self.workspace.cache and document.image.path is not None
 
         def work(cancelled):
+            self._compiler.wait("picture", cancelled)
             opening.reduce(document.image, document.pyramid, lambda: _rows(document), self._wake,
                            cancelled, cache)
 

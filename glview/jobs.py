@@ -11,7 +11,7 @@ from glview.core.crew import step_back
 
 LANES = {"quick": 3, "background": 2, "save": 1, "watch": 1}  # workers: what is slow holds up only its like
 LANE_OF = {"reduce": "background", "saved": "background", "sky": "background",
-           "warm": "background", "keep": "background", "save": "save", "watch": "watch"}
+           "keep": "background", "save": "save", "watch": "watch"}
 
 QUIET = ("watch", "warm")  # what nobody waits for
 

@@ -16,7 +16,7 @@ from glview.core.mask import EDIT_DELETE
 from glview.core.verdicts import ACCEPTED, REJECTED
 
 MOST = 1 << 26  # pixels of the box of an object that can be judged
-NEAR = 64  # pixels: how far another object may be that one is merged with
+NEAR = 32  # pixels: how far another object may be that one is merged with
 PIECE = 512  # pixels: side of the patches that a large object is changed in
 
 

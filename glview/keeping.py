@@ -8,10 +8,13 @@ from glview.files import shown_name
 
 
 class Keeper:
-    """Saves documents; the same picture's saves come one after the other."""
+    """Saves documents; the same picture's saves come one after the other.
 
-    def __init__(self, workspace, jobs):
-        self.workspace, self._jobs = workspace, jobs
+    before: called in the worker before a file is changed.
+    """
+
+    def __init__(self, workspace, jobs, before=lambda: None):
+        self.workspace, self._jobs, self._before = workspace, jobs, before
         self._waiting = {}
 
     @property
@@ -77,6 +80,7 @@ class Keeper:
         verdicts, dq = dict(document.verdicts), self.workspace.dq
 
         def work(cancelled):
+            self._before()
             return saving.write(document.image, detection, settings, edits, entry.stamp, beside,
                                 verdicts=verdicts, dq=dq, clean=clean)
 

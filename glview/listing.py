@@ -38,10 +38,10 @@ class Listing:
             f"Rejected objects cannot be shown: {error}"))
         self._bright = Latest(jobs, "bright", lambda error: workspace.notify(
             f"Bright pixels cannot be looked for: {error}"))
-        self._pixels, self._picked, self._known = [], None, {}
+        self._pixels, self._picked, self._known, self._left = [], None, {}, None
 
     def update(self, document):
-        """Bring the list up to date with the document; once a frame, after the reviewer."""
+        """Bring the list up to date with the document, after the reviewer; quick if it is."""
         if document is None:
             self.rows, self.codes, self.order = NO_OBJECTS, self.codes[:0], self.order[:0]
             self.reviewed, self.selected = (0, 0), -1
@@ -70,16 +70,24 @@ class Listing:
 
     def _judged(self, document, objects):
         """((codes, gone) of verdicts.judged, its name)."""
-        review = document.review
+        now = document.key, document.review.key
+        known, _ = self._of("numbers", now, dict)
 
         def at(y, x):
-            if review.catalogue is None or review.catalogue.places is not None:
-                return self._reviewer.at(document, y, x)
-            look = judging.look_at(document)
-            return verdicts.holder(objects, review.catalogue, look.masked, (y, x))
+            if (y, x) not in known:
+                known[y, x] = self._number(document, y, x)
+            return known[y, x]
 
-        key = document.key, review.key, dict(document.verdicts)
-        return self._of("codes", key, lambda: verdicts.judged(document.verdicts, at, len(objects)))
+        return self._of("codes", (now, dict(document.verdicts)), lambda: verdicts.judged(
+            document.verdicts, at, len(objects)))
+
+    def _number(self, document, y, x):
+        """The number of the object at a pixel, or -1."""
+        catalogue = document.review.catalogue
+        if catalogue is None or catalogue.places is not None:
+            return self._reviewer.at(document, y, x)
+        look = judging.look_at(document)
+        return verdicts.holder(catalogue.objects, catalogue, look.masked, (y, x))
 
     def _deleted(self, document, gone):
         """(pixels, rows) of objects that were rejected, as far as a worker has found them."""
@@ -126,6 +134,7 @@ class Listing:
         """Select a row and fly there; where only what is in view is shown, the view stays."""
         view, fit = self.workspace.view, self.workspace.fit
         self.selected, self.flights, review = number, self.flights + 1, document.review
+        self._left = None
         self._find_place()
         if self.is_gone(number):
             review.selected = -1
@@ -145,15 +154,27 @@ class Listing:
 
     def step(self, document, change):
         """Select the next (+1) or the previous (-1) row of those shown, round and round."""
-        count = len(self.order)
+        count, start = len(self.order), self._start
         if count:
-            here = self.place < count and self.order[self.place] == self.selected >= 0
-            place = self.place + change if here else self.place + min(change, 0)
+            here = start < count and self.order[start] == self.selected >= 0
+            place = start + change if here else start + min(change, 0)
             self.select(document, int(self.order[place % count]))
+
+    def hold_place(self):
+        """The selected object gets another shape, and perhaps another place: the next one is still
+        the one that came after it until now."""
+        self._left = self.place if self._left is None else self._left
+
+    @property
+    def _start(self):
+        """The place that what comes next is counted from."""
+        if self._left is None:
+            return self.place
+        return self._left + (self.place < self._left)
 
     def unreviewed(self):
         """The next row of those shown that was not judged, but for the selected one; or -1."""
-        turned = np.roll(self.order, -self.place)
+        turned = np.roll(self.order, -self._start)
         left = turned[(self.codes[turned] == 0) & (turned != self.selected)]
         return int(left[0]) if len(left) else -1
 
@@ -165,6 +186,8 @@ class Listing:
         try:
             numbers = [float(word) for word in text.replace(",", " ").split()]
         except ValueError:
+            return -1
+        if not np.isfinite(numbers).all():
             return -1
         if len(numbers) == 2:
             return listing.nearest(self.rows, numbers[1] - 1, numbers[0] - 1)

@@ -23,7 +23,7 @@ class Log:
 
     def __init__(self, path, head, size=0):
         self.path, self.size, self._head, self._kept = path, size, head, size
-        self._fd, self._waiting, self._broken = None, b"", False
+        self._fd, self._waiting, self._broken, self._full = None, b"", False, False
 
     def take(self, entry):
         """Put an entry behind the others; raises OSError, and then keeps it for the next time.
@@ -33,13 +33,17 @@ class Log:
         """
         if self._broken:
             return
-        if self.size > MOST_BYTES:
-            raise OSError(errno.EFBIG, "the log of edits is too large")
+        self._full = self.size > MOST_BYTES
+        self._check_size()
         self._broken = True
         entries = [entry] if self.size or self._waiting else [self._head, entry]
         self._waiting += b"".join(map(line_of, entries))
         self._broken = False
         self.flush()
+
+    def _check_size(self):
+        if self._full:
+            raise OSError(errno.EFBIG, "the log of edits is too large")
 
     def flush(self):
         """Write what waits; a part of it that was written is written again the next time."""
@@ -56,7 +60,7 @@ class Log:
     @property
     def lacks(self):
         """True while the disk may not have all of it."""
-        return bool(self._waiting) or self._kept != self.size
+        return bool(self._waiting) or self._full or self._kept != self.size
 
     def sync(self):
         """Have the disk keep all that was taken; raises OSError."""
@@ -66,13 +70,14 @@ class Log:
             if not self._kept:
                 _sync_folder(self.path.parent)  # or a power cut takes the new name with it
             self._kept = self.size
+        self._check_size()
 
     def clear(self):
         """Remove it; the next entry begins it anew."""
         self.path.unlink(missing_ok=True)
         self.close()
         self.size = self._kept = 0
-        self._waiting, self._broken = b"", False
+        self._waiting, self._broken, self._full = b"", False, False
 
     def close(self):
         """Let go of the file."""
@@ -109,6 +114,13 @@ class Writer:
         """Call task() after what was asked for before; it may raise OSError."""
         self._tasks.put((log, task))
 
+    def sync(self):
+        """Wait until what was asked for before is on the disk, or cannot be."""
+        done = threading.Event()
+        self._tasks.put((None, done.set))
+        while not done.wait(1.0) and self._thread.is_alive():
+            pass
+
     def close(self):
         """Write and sync what is left, and end."""
         self._tasks.put((None, None))
@@ -122,8 +134,12 @@ class Writer:
             except queue.Empty:
                 self._sync()
                 continue
-            if log is None:
+            if task is None:
                 break
+            if log is None:
+                self._sync()
+                task()
+                continue
             self._try(task)
             self._unsynced.add(log)
             if time.monotonic() >= self._synced + SYNC_SECONDS:

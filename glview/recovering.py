@@ -39,7 +39,8 @@ class Found:
         """What the user is told of it."""
         parts = [f"{self.count:,} edit{'s' * (self.count != 1)}"] if self.count else []
         if self.found is not None:
-            parts.append(f"a detection with {self.found.get('model') or 'a model'}")
+            model = self.found.get("provenance", {}).get("model")
+            parts.append(f"a detection with {model or 'a model'}")
         were = "were" if len(parts) > 1 or self.count > 1 else "was"
         return f"{name}: {' and '.join(parts)} of {_clock(self.when)} {were} not saved."
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from glview import opening
-from glview.core import compiled, crew, cutout, mask
+from glview.core import compiled, crew, cutout, mask, plane
 from glview.core.candidates import Candidates
 from glview.core.catalogue import Catalogue
 from glview.core.counting import Counter
@@ -41,6 +41,7 @@ def picture():
 
 def edits():
     """Tiles of a detection, strokes of a pencil, what the panes show of them."""
+    plane.warm()
     drawn, found = Edits(SHAPE), Plane(SHAPE, np.float32, FLOOR)
     for values in np.eye(1, 3), np.eye(1), np.ones((3, 3)), _values():
         found.put(0, 0, values.astype(np.float32))
@@ -91,9 +92,10 @@ def _values():
 
 def _fits(values, code):
     """The bytes of a FITS file."""
-    cards = ["SIMPLE  =                    T", f"BITPIX  = {code:20d}", "NAXIS   =                    2",
-             f"NAXIS1  = {values.shape[1]:20d}", f"NAXIS2  = {values.shape[0]:20d}", "END"]
-    head = "".join(f"{card:80s}" for card in cards).encode()
+    cards = {"SIMPLE": "T", "BITPIX": code, "NAXIS": 2, "NAXIS1": values.shape[1],
+             "NAXIS2": values.shape[0]}
+    head = "".join(f"{name:8s}= {value:>20}".ljust(80) for name, value in cards.items()) + "END"
+    head = head.encode()
     return b"".join(part.ljust(-(-len(part) // BLOCK) * BLOCK, fill) for part, fill in
                     ((head, b" "), (values.tobytes(), b"\0")))
 

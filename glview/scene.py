@@ -103,8 +103,10 @@ class Scene:
         if sides[0].document.key is document.key:
             document.level = self.region.level
         for name, size in sizes.items():
-            divided = pictures if name == "image" else pictures[:1]
-            self._compose(name, divided, workspace.compare.column(size[1]))
+            if name == "image" and len(pictures) > 1:
+                self._compose(name, pictures, workspace.compare.column(size[1]))
+            else:
+                self._compose(name, pictures[:1])
         self.sharp = all(source.regions.sharp for source in sources)
         return {wish: make for source in dict.fromkeys(sources)
                 for wish, make in source.regions.wishes.items()}

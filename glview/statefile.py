@@ -36,7 +36,7 @@ def write_state(desk, path, first):
              "view": vars(workspace.view), "cursor": workspace.cursor, "tool": workspace.tool,
              "settled": desk.settled, "sharp": desk.scene.sharp, "pending": desk.feed.pending,
              "held_bytes": desk.held_bytes, "gpu_bytes": desk.scene.tiles.nbytes,
-             "readout": desk.readout.text,
+             "readout": desk.readout.text, "compare": vars(workspace.compare),
              "notices": workspace.notices, "told": workspace.told, "places": desk.screen.places}
     if document is not None:
         objects = document.review.objects

@@ -1,14 +1,17 @@
 """A disk that fails at a chosen call: the write-like functions of `os`, counted, killed or refused.
 
 `python failing.py FOLDER KIND` saves a mask again and again in copies of FOLDER/start, killed by
-SIGKILL at the first write-like call, at the second, and so on; copy n is FOLDER/n.
+SIGKILL at the first write-like call, at the second, and so on; copy n is FOLDER/n. With a number
+behind it, so many saves are killed at random moments.
 """
 
 import errno
 import os
+import random
 import shutil
 import signal
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -123,10 +126,33 @@ def save(place, kind):
     return save_mask(place / "frame.fits", *planes, method=method)
 
 
-def main(folder, kind):
+def main(folder, kind, count=None):
     """See above."""
-    place, number = Path(folder) / "start", 0
+    place = Path(folder) / "start"
     save(copied(place, "warm"), kind)  # all is imported now
+    return killed_at_calls(place, kind) if count is None else killed(place, kind, int(count))
+
+
+def killed(place, kind, count):
+    """Kill so many saves, each at a random moment of the time that one takes."""
+    throw, began = random.Random(9), time.perf_counter()
+    save(copied(place, "timed"), kind)
+    took = time.perf_counter() - began
+    for number in range(1, count + 1):
+        target = copied(place, number)
+        child = os.fork()
+        if not child:
+            save(target, kind)
+            os._exit(0)
+        time.sleep(throw.uniform(0, 1.1 * took))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    return 0
+
+
+def killed_at_calls(place, kind):
+    """Kill saves at each call; the exit code of the first that outlives this is returned."""
+    number = 0
     while True:
         number += 1
         target = copied(place, number)

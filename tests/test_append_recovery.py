@@ -130,6 +130,16 @@ def write_at(path, offset, data):
         file.write(data)
 
 
+@pytest.mark.parametrize("kind", ["append", "append-longer"])
+def test_space_that_was_set_aside_is_not_cut_off_if_others_wrote_into_it(tmp_path, kind):
+    path, before = cut_short(tmp_path, kind, ("pwrite", 1))
+    size = path.stat().st_size
+    assert size > len(before)
+    write_at(path, size - 100, b"data of another program")
+    now = path.read_bytes()
+    assert "left as it is" in recover(path) and path.read_bytes() == now
+
+
 def test_what_was_done_to_a_saved_mask_since_is_not_taken_back(tmp_path):
     path, _ = cut_short(tmp_path, "append-longer", ENDED)
     mask = next(hdu for hdu in walk(path) if hdu.name == "CR_MASK")

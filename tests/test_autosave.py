@@ -6,8 +6,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,13 +22,11 @@ from killed import state_of
 from glview import recovering
 from glview.autosave import Autosave
 from glview.core.history import Stroke, Together, Verdict
-from glview.core.mask import MaskSettings
 from glview.files import open_images
-from glview.files.unsaved import Claim, ClaimedError, Place, sweep
+from glview.files.unsaved import Place
 from glview.finishing import Finisher
 from glview.jobs import Jobs
 from glview.library import Library, entry_for
-from glview.logwriter import SYNC_SECONDS, Log, Writer
 from glview.settings import Settings
 from glview.tools.pencil import Pencil
 from glview.workspace import Workspace
@@ -88,12 +86,12 @@ def test_killed_at_any_moment_at_most_the_last_second_is_lost(frame, tmp_path, t
     children.extend(work[0] for work in works)
     for child, picture, told in works:
         when = killed_at_some_moment(child, told, chance.uniform(0.0, 2.5))
-        lines = [line.split() for line in told.read_text().splitlines()]
-        known = [state for _, state in lines]
-        sure = max((n for n, (then, _) in enumerate(lines) if float(then) < when - 1.0), default=0)
         image = open_images(picture)[0]
         found = recovering.look(Place.of(tmp_path / "unsaved", image), image.shape)
         desk = Desk(picture, tmp_path / "elsewhere")
+        lines = [("0", state_of(desk.document)), *map(str.split, told.read_text().splitlines())]
+        known = [state for _, state in lines]
+        sure = max(n for n, (then, _) in enumerate(lines) if float(then) < when - 1.0)
         if found is not None:
             recovering.restore(desk.document, found)
         assert state_of(desk.document) in known[sure:]
@@ -109,7 +107,7 @@ class Desk:
         self.autosave = Autosave(self.workspace, self.jobs, folder,
                                  lambda document: not self.finisher.restoring(document))
         self.library = Library(self.workspace, self.jobs, Settings(), self.finisher,
-                               Tiles().forget)
+                               Tiles().forget, before_save=self.autosave.sync)
         self.library.show(0)
         self.settle()
 
@@ -131,3 +129,166 @@ class Desk:
     def close(self):
         self.autosave.close()
         self.jobs.close()
+
+
+# a machine: edits, settings, undo, saves and crashes, against a plain list of states
+
+pixels = st.tuples(st.integers(-3, 42), st.integers(-3, 62))
+FRAME = np.zeros(SHAPE, np.float32)
+
+
+class Working(RuleBasedStateMachine):
+    """states: (settings, edits, verdicts) after each step; place: the one that is shown; written:
+    (bytes of the log, states, place) after each thing that was done, since the log was begun."""
+
+    def __init__(self):
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.path = self.folder / "frame.fits"
+        fits.writeto(self.path, FRAME)
+        self.desk, self.pencil = None, Pencil()
+
+    @initialize()
+    def begin(self):
+        self.sit_down()
+        self.forget()
+
+    def sit_down(self):
+        self.desk = Desk(self.path, self.folder / "unsaved")
+
+    def forget(self):
+        self.states, self.place, self.written = [self.state()], 0, [(0, [self.state()], 0)]
+
+    def state(self):
+        document = self.desk.document
+        return document.mask, document.edits.plane[:, :].tobytes(), dict(document.verdicts)
+
+    def log(self):
+        return next(iter(self.desk.autosave._kept.values())).log
+
+    def done(self, new=None, place=None):
+        """A thing was done: a step that made a new state, or going to another place."""
+        if new is not None and new != self.states[self.place]:
+            self.states = [*self.states[: self.place + 1], new]
+            self.place += 1
+        self.place = self.place if place is None else place
+        self.desk.autosave.update()
+        self.desk.autosave._writer.do(self.log(), self.log().flush)
+        self.barrier()
+        self.written.append((self.log().size, list(self.states), self.place))
+
+    def barrier(self):
+        reached = threading.Event()
+        self.desk.autosave._writer.do(self.log(), reached.set)
+        assert reached.wait(10)
+
+    @rule(start=pixels, end=pixels, size=st.integers(1, 6), code=st.integers(0, 2),
+          more=st.booleans())
+    def stroke(self, start, end, size, code, more):
+        document, before = self.desk.document, (self.states, self.place)
+        self.pencil.press(document, start, size, code)
+        if more:  # what is drawn in several frames is written in several parts
+            self.done(self.state())
+        self.pencil.drag(document, end, size)
+        self.pencil.release(document)
+        if self.state() != self.states[self.place]:
+            self.states, self.place = before
+        self.done(self.state())
+
+    @rule(threshold=st.sampled_from([0.0, 0.3, 1.0]), dilation=st.integers(0, 3))
+    def setting(self, threshold, dilation):
+        self.desk.document.change(threshold=threshold, dilation=dilation)
+        self.done(self.state())
+
+    @rule(row=st.integers(0, 20))
+    def judge_and_draw(self, row):
+        document = self.desk.document
+        before = document.verdicts.get((row, 0), "")
+        said = Verdict(((row, 0, before, "" if before else "rejected"),))
+        said.do(document)
+        step = Together((said, Stroke(document.edits.draw((row, 0), (row, 9), 1, 2))))
+        document.history.record(step)
+        self.done(self.state())
+
+    @rule()
+    def take_back_all(self):
+        document = self.desk.document
+        patches = document.edits.cleared()
+        if patches:
+            document.history.record(Stroke(tuple(patches)))
+            self.done(self.state())
+
+    @rule(times=st.integers(1, 4))
+    def undo(self, times):
+        for _ in range(times):
+            self.desk.document.history.undo(self.desk.document)
+        self.done(place=max(0, self.place - times))
+
+    @rule(times=st.integers(1, 4))
+    def redo(self, times):
+        for _ in range(times):
+            self.desk.document.history.redo(self.desk.document)
+        self.done(place=min(len(self.states) - 1, self.place + times))
+
+    @rule()
+    def sync(self):
+        self.desk.autosave.sync()
+
+    @rule()
+    def save(self):
+        if self.desk.document.has_mask:
+            self.desk.library.save()
+            self.desk.settle()
+            assert not self.desk.document.changed, self.desk.workspace.notices
+            self.done()
+
+    @rule(share=st.sampled_from([0.0, 0.2, 0.7, 0.99, 1.0, 1.0]), wanted=st.integers(0, 9))
+    def crash(self, share, wanted):
+        """The power goes: what is on the disk for sure stays, and a share of the rest."""
+        log, unsaved = self.log(), self.folder / "unsaved"
+        self.barrier()
+        least, most = log._kept, log.size
+        cut = round(least + share * (most - least))
+        shutil.copytree(unsaved, self.folder / "left")
+        self.desk.close()
+        shutil.rmtree(unsaved)
+        (self.folder / "left").rename(unsaved)
+        if log.path.exists():
+            os.truncate(log.path, cut)
+        self.sit_down()
+        question = self.desk.autosave.question(self.desk.document)
+        if question is None:
+            assert self.state() in [states[place] for size, states, place in self.written]
+            self.forget()
+            return
+        self.desk.autosave.answer(self.desk.document, restore=bool(wanted))
+        if not wanted:
+            self.forget()
+            return
+        _, self.states, self.place = max((one for one in self.written if one[0] <= cut),
+                                         key=lambda one: one[0])
+        self.written = [one for one in self.written if one[0] <= cut]
+        self.desk.settle()
+
+    @invariant()
+    def the_document_is_the_model(self):
+        if self.desk is not None:
+            assert self.state() == self.states[self.place]
+            history = self.desk.document.history
+            assert (len(history.done), history.length) == (self.place, len(self.states) - 1)
+
+    def teardown(self):
+        if self.desk is not None:
+            history = self.desk.document.history
+            while history.undo(self.desk.document):
+                self.place -= 1
+                assert self.state() == self.states[self.place]
+            while history.redo(self.desk.document):
+                self.place += 1
+                assert self.state() == self.states[self.place]
+            self.desk.close()
+        shutil.rmtree(self.folder)
+
+
+TestWorking = Working.TestCase
+TestWorking.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)

@@ -127,13 +127,12 @@ def test_a_file_that_is_in_the_way_is_not_replaced(batch, tmp_path):
 def test_a_result_that_another_worker_wrote_at_the_same_time(
     batch, tmp_path, monkeypatch, in_place
 ):
-    def meanwhile(self, *arguments):
-        save(self, *arguments)
+    def meanwhile(*arguments, **options):
+        save(*arguments, **options)
         raise commit.SaveError("the file was changed by another program meanwhile")
 
-    name = "_save_inside" if in_place else "_save_beside"
-    save = getattr(work.Work, name)
-    monkeypatch.setattr(work.Work, name, meanwhile)
+    save = work.save_mask
+    monkeypatch.setattr(work, "save_mask", meanwhile)
     make_frame(tmp_path / "a.fits")
     row, = batch("a.fits", in_place=in_place)
     assert (row.status, row.method) == ("done", "another worker")

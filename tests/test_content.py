@@ -49,7 +49,7 @@ def test_every_type_is_kept_bit_for_bit(tmp_path, monkeypatch, kind, held):
     monkeypatch.setattr(extensions, "HELD", held)
     raw = NOISE.integers(0, 256, (*SHAPE, np.dtype(kind).itemsize), np.uint8)
     values = (raw & 1 if kind == "?" else raw).view(kind)[..., 0]
-    values[70:140] = 0
+    values[60:140] = 0  # a tile is all 0
     if np.dtype(kind).kind == "f":
         values[:] = np.where(np.isnan(values), -0.0, values)
     parts = extensions.extension("X", 3, values, [], tmp_path)
@@ -172,6 +172,13 @@ def test_several_planes_and_a_file_elsewhere(tmp_path):
     assert fits.getval(target, "CRPLANE", 3) == 2
     save_masks(tmp_path / "cube.npy", {(None, 2): (MASK,)}, target=target)
     assert len(walk(target)) == 3
+
+
+def test_a_side_file_names_the_version_of_its_image(frame):
+    save_masks(frame, {1: (MASK,), 2: (~MASK,)}, method="beside")
+    with fits.open(f"{frame}.glview.fits") as hdus:
+        assert [(one.header["CREXTNAM"], one.header["CREXTVER"]) for one in hdus[1:]] == [
+            ("SCI", 1), ("SCI", 2)]
 
 
 def test_one_that_does_not_fit_leaves_all_of_them_unsaved(frame):

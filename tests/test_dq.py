@@ -4,7 +4,10 @@ import fitsio
 import numpy as np
 import pytest
 from astropy.io import fits
+from fakemodel import FakeModel, run_files
 
+from glview import arguments, cli
+from glview.batch import command, pool
 from glview.core.mask import FinalMask, MaskSettings, final_mask
 from glview.core.plane import Plane
 from glview.files import dq, open_images
@@ -22,6 +25,11 @@ CAMERAS = {"hst": ("HST", "ACS"), "wfc3": ("HST", "WFC3"), "jwst": ("JWST", "NIR
            "lsst": ("LSST", "LSSTCam")}
 BITS = {"hst": (4096, 16384), "wfc3": (4096, 32768), "jwst": (5, 5), "banzai": (8, 8),
         "decam": (16, 16), "lsst": (1 << 11, 1 << 11)}
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch):
+    monkeypatch.setattr(pool, "load", FakeModel)
 
 
 def flags(kind, seed=0):
@@ -160,6 +168,23 @@ def test_planes_give_the_same_flags_by_rows(tmp_path, monkeypatch, rows):
                                   expected(np.zeros(SHAPE, "u4"), BITS["jwst"], mask, edits))
 
 
+def test_a_part_without_a_mask_keeps_its_flags_and_edits_do_not_mask(tmp_path):
+    shape = (1100, 40)  # tiles of the planes hold nothing in the first 1024 rows
+    confidence, edits = np.zeros(shape, np.float32), np.zeros(shape, np.uint8)
+    confidence[1050, 3:9], edits[1060, :5] = 0.9, 1
+    before = np.random.default_rng(1).integers(-9, 9, shape, np.int16)
+    path = tmp_path / "long.fits"
+    fits.HDUList([fits.PrimaryHDU(np.zeros(shape, np.float32)),
+                  fits.ImageHDU(before, name="DQ")]).writeto(path)
+    held = Plane.from_array(confidence), MaskSettings(), Plane.from_array(edits)
+    save_mask(path, FinalMask(*held), *held[::2], dq="hst")
+    mask = (confidence > 0.5) | (edits == 1)
+    np.testing.assert_array_equal(read_back(path)[0], expected(before, BITS["hst"], mask, edits))
+    save_mask(path, confidence > 0.5, None, edits, dq="hst")  # the mask alone says what is masked
+    np.testing.assert_array_equal(read_back(path)[0],
+                                  expected(before, BITS["hst"], confidence > 0.5, edits * 0))
+
+
 def test_lsst_reads_the_number_of_the_bit(tmp_path):
     path = write(tmp_path, "lsst", [own_flags("lsst", flags("i4"))])
     save_mask(path, MASK, hdu=1, dq="lsst")
@@ -225,3 +250,48 @@ def test_a_camera_asks_for_its_convention():
         header = {"TELESCOP": telescope, "INSTRUME": camera}
         assert dq.suggested(header) == (None if name in ("banzai", "lsst") else name)
     assert dq.suggested({}) is None
+
+
+def test_a_batch_saves_flags_too_and_does_it_again_for_others(tmp_path):
+    values = np.full(SHAPE, 100, np.float32)
+    values[20:24, 30] = 1000
+    before = flags("i2")
+    top = fits.PrimaryHDU()
+    top.header["TELESCOP"] = "HST"
+    science = fits.ImageHDU(values, name="SCI")
+    fits.HDUList([top, science, fits.ImageHDU(before, name="DQ")]).writeto(tmp_path / "a.fits")
+
+    def status(**asked):
+        row, = run_files(tmp_path, "a.fits", **asked)
+        return row.status
+
+    assert status() == "done" and status() == status(dq="plain") == "skipped"
+    assert status(dq="hst") == "done" and status(dq="hst") == status() == "skipped"
+    with fits.open(tmp_path / "a.fits.glview.fits") as hdus:
+        assert hdus["CR_MASK"].data.sum() == 4
+        expect = expected(before, BITS["hst"], hdus["CR_MASK"].data > 0, np.zeros(SHAPE))
+        np.testing.assert_array_equal(hdus["CR_DQ"].data, expect)
+    row, = run_files(tmp_path, "a.fits", dq="jwst")
+    assert row.status == "failed" and "use hst" in row.error
+    assert "infer" not in row.seconds, "it is told before the search"
+    row, = run_files(tmp_path, "a.fits", dq="hst", in_place=True)
+    assert (row.status, row.method) == ("done", "extension")
+    np.testing.assert_array_equal(read_back(tmp_path / "a.fits")[0], expect)
+
+
+def test_a_mask_that_was_reviewed_is_left_alone_by_a_batch(tmp_path):
+    fits.writeto(tmp_path / "a.fits", np.full(SHAPE, 100, np.float32))
+    run_files(tmp_path, "a.fits")
+    saved = load_mask(tmp_path / "a.fits")
+    save_mask(tmp_path / "a.fits", saved.mask, saved.probability, None, saved.provenance,
+              review={(1, 1): "accepted"}, method="beside")
+    row, = run_files(tmp_path, "a.fits", threshold=0.2)
+    assert row.status == "kept" and "by hand" in row.notes[0]
+
+
+def test_the_commands_know_every_convention():
+    assert arguments.DQ == tuple(dq.CONVENTIONS)
+    for parser in (cli.parser(), command.parser()):
+        assert parser.parse_args(["a.fits", "--dq", "wfc3"]).dq == "wfc3"
+        assert parser.parse_args(["a.fits"]).dq is None
+    assert cli.main(["detect", "a.fits", "--probability", "--dq", "hst"]) == 2

@@ -264,16 +264,22 @@ def test_little_memory_is_enough_for_both_sides(gl, zoom):
     assert small.scene.sharp and not small.frame(workspace, (900, 900))
 
 
-def test_a_held_picture_is_drawn_once(theatre, monkeypatch):
+def test_nothing_is_drawn_without_need(theatre, monkeypatch):
     workspace = workspace_of(sky(15), sky(16))
-    drawn = []
-    real = theatre.scene.painter.image
-    monkeypatch.setattr(theatre.scene.painter, "image",
-                        lambda *those: (drawn.append(those[0]), real(*those)))
+    drawn, painter = [], theatre.scene.painter
+    for name in ("image", "mask"):
+        real = getattr(painter, name)
+
+        def draw(*those, name=name, real=real):
+            drawn.append(name)
+            real(*those)
+
+        monkeypatch.setattr(painter, name, draw)
     for kind in KINDS:
-        held = replace(workspace, compare=Compare(kind))
-        settle(theatre, held)
-        drawn.clear()
-        for _ in range(3):
-            assert not theatre.frame(held, SIZE)
-        assert not drawn
+        for looked in (Compare(kind), Compare(divided=True, other=kind)):
+            one = replace(workspace, compare=looked)
+            settle(theatre, one)
+            drawn.clear()
+            assert not theatre.frame(one, SIZE) and not drawn
+        theatre.frame(replace(workspace, compare=Compare(divided=True, at=0.7, other=kind)), SIZE)
+        assert drawn == ["image", "image"], "the left side and the right one"

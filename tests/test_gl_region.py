@@ -301,6 +301,16 @@ def test_a_buffer_in_use_can_change_its_size_and_go(gl):
     assert gl.error == "GL_NO_ERROR"
 
 
+def test_a_buffer_keeps_a_texture_that_is_not_much_too_large(gl):
+    with gl:
+        buffer = textures.Buffer(gl)
+        for asked, size in (((100, 80), (100, 80)), ((90, 80), (100, 80)), ((50, 40), (100, 80)),
+                            ((50, 39), (50, 39)), ((60, 20), (60, 20)), ((60, 70), (60, 70))):
+            buffer.reserve(*asked)
+            assert buffer.size == size
+        buffer.release()
+
+
 @pytest.mark.parametrize("array", [np.zeros((2, 2)), np.zeros((2, 2), ">f4"),
                                    np.zeros((2, 2), np.uint8)])
 def test_a_texture_takes_only_its_own_type(gl, array):

@@ -6,11 +6,16 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from drawing import cells, is_colour, random_mask, tell
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
+import glview
 from glview import library
+from glview.core import plane as planes
+from glview.core.history import Verdict
 from glview.core.mask import ADDED, DELETED, DILATED, MODEL, SHAPES, MaskSettings
+from glview.core.plane import FLOOR, Plane
 from glview.core.view import View
-from glview.files.save import load_mask
 from glview.gl.panes import PALETTE
 from glview.settings import Settings
 from glview.tools.pencil import Pencil
@@ -20,14 +25,22 @@ SHAPE = (140, 190)
 MASKED = (MODEL, DILATED, ADDED)
 
 
+FLAGS = np.random.default_rng(1).integers(-(1 << 15), 1 << 15, SHAPE, np.int16)
+
+
 @pytest.fixture
 def path(tmp_path):
-    """A FITS frame of 140 x 190 pixels with an extension of science data."""
+    """A FITS frame of 140 x 190 pixels with an extension of science data and one of flags."""
+    return frame_in(tmp_path)
+
+
+def frame_in(folder):
     rng = np.random.default_rng(0)
     made = fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(
-        rng.normal(100, 9, SHAPE).astype(np.float32), name="SCI")])
-    made.writeto(tmp_path / "frame.fits")
-    return tmp_path / "frame.fits"
+        rng.normal(100, 9, SHAPE).astype(np.float32), name="SCI"),
+        fits.ImageHDU(FLAGS, name="DQ")])
+    made.writeto(folder / "frame.fits")
+    return folder / "frame.fits"
 
 
 @pytest.fixture
@@ -117,29 +130,103 @@ def read_back(path):
         return np.array(hdus["CR_MASK"].data)
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_saved_is_shown(open_desk, path, seed):
-    rng = np.random.default_rng(seed)
-    science = fits.getdata(path, "SCI").copy()
-    desk = open_desk(path)
+Y, X = st.integers(-10, SHAPE[0] + 9), st.integers(-10, SHAPE[1] + 9)
+WORK = st.lists(max_size=25, elements=st.one_of(
+    st.tuples(st.just("threshold"), st.one_of(
+        st.floats(0, 1), st.sampled_from([0.0, 0.35, float(np.float32(0.39)), 0.7, 1.0]))),
+    st.tuples(st.just("dilation"), st.integers(0, 16), st.sampled_from(SHAPES)),
+    st.tuples(st.just("stroke"), st.lists(st.tuples(Y, X), min_size=1, max_size=3),
+              st.integers(1, 11), st.integers(0, 2), st.booleans()),
+    st.tuples(st.just("verdict"), st.integers(0, SHAPE[0] - 1), st.integers(0, SHAPE[1] - 1),
+              st.sampled_from(["accepted", "rejected", ""])),
+    st.tuples(st.sampled_from(["undo", "redo", "save"]))))
+
+
+def do(desk, kind, *details):
+    """One thing that a user does."""
     document = desk.workspace.document
-    confidence = random_mask(rng, SHAPE, 0.01)[0]
-    tell(document, confidence)
-    for _ in range(2):  # what was saved once can be changed and saved again
-        meddle(desk, rng)
-        codes = shown_codes(desk)
-        shown = np.isin(codes, MASKED)
-        assert np.array_equal(shown, library.mask_of(document))
-        desk.library.save()
-        assert desk.settle(60) and not document.changed, desk.workspace.notices
-        saved = read_back(path)
-        assert saved.dtype == np.uint8 and np.array_equal(saved, shown.astype(np.uint8))
-        assert np.array_equal(load_mask(path).mask, shown)
-        assert np.count_nonzero(codes == ADDED) == document.edits.added
-        assert np.count_nonzero(codes == DELETED) == document.edits.deleted
-    assert np.array_equal(fits.getdata(path, "SCI"), science)
-    with fits.open(path) as hdus:
-        assert np.array_equal(hdus["CR_PROBABILITY"].data, confidence, equal_nan=True)
+    if kind == "threshold":
+        document.change(threshold=details[0])
+    elif kind == "dilation":
+        document.change(dilation=details[0], shape=details[1])
+    elif kind == "stroke":
+        points, size, value, straight = details
+        pencil = Pencil()
+        pencil.press(document, points[0], size, value, straight=straight)
+        for point in points[1:]:
+            pencil.drag(document, point, size)
+        pencil.release(document)
+    elif kind == "verdict":
+        y, x, said = details
+        step = Verdict(((y, x, document.verdicts.get((y, x), ""), said),))
+        step.do(document)
+        document.history.record(step)
+    elif kind == "save":
+        save(desk)
+    else:
+        getattr(desk, kind)()
+
+
+def save(desk):
+    desk.library.save()
+    assert desk.settle(60) and not desk.workspace.document.changed, desk.workspace.notices
+
+
+def check_file(path, document, codes):
+    """What astropy reads in the file is what the GPU drew and what the API computes."""
+    shown, edits = np.isin(codes, MASKED), document.edits.plane[:, :]
+    confidence = document.detection.confidence
+    exact = confidence[:, :] if isinstance(confidence, Plane) else confidence
+    with fits.open(path, checksum=True) as hdus:
+        hdus.verify("exception")
+        assert hdus["CR_MASK"].data.dtype == np.uint8
+        assert np.array_equal(hdus["CR_MASK"].data, shown.astype(np.uint8))
+        assert np.array_equal(hdus["CR_PROBABILITY"].data, exact, equal_nan=True)
+        saved = hdus["CR_EDITS"].data if "CR_EDITS" in hdus else np.zeros(SHAPE, np.uint8)
+        assert np.array_equal(saved, edits)
+        bits = np.where(codes == ADDED, 16384, np.where(shown, 4096, 0)).astype(np.int16)
+        assert np.array_equal(hdus["CR_DQ"].data, FLAGS | bits)
+        assert np.array_equal(hdus["DQ"].data, FLAGS)
+        table = hdus["CR_REVIEW"].data if "CR_REVIEW" in hdus else ()
+        assert {(y - 1, x - 1): said for x, y, said in table} == document.verdicts
+        cards = hdus["CR_MASK"].header
+        look = MaskSettings(cards["CRTHRESH"], cards["CRDILATE"], cards["CRSHAPE"])
+        assert look.limit == document.mask.limit
+        again = glview.final_mask(hdus["CR_PROBABILITY"].data, look, edits=saved)
+        assert np.array_equal(again, shown)
+        assert (cards["CRNADD"], cards["CRNDEL"]) == ((codes == ADDED).sum(),
+                                                      (codes == DELETED).sum())
+
+
+@pytest.mark.parametrize("large", [False, True], ids=["array", "plane"])
+@given(work=WORK, seed=st.integers(0, 1000))
+@example(work=[("stroke", [(20, 20), (90, 150)], 9, 1, False), ("undo",), ("redo",), ("save",),
+               ("verdict", 3, 4, "rejected"), ("dilation", 3, "disk"), ("undo",)], seed=1)
+@settings(max_examples=25, deadline=None,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_saved_is_shown_whatever_was_done(open_desk, tmp_path_factory, monkeypatch, large, work,
+                                          seed):
+    if large:
+        monkeypatch.setattr(planes, "DENSE_PIXELS", 100)
+    path = frame_in(tmp_path_factory.mktemp("shown"))
+    confidence = random_mask(np.random.default_rng(seed), SHAPE, 0.01)[0]
+    desk = open_desk(path)
+    desk.workspace.dq = "hst"
+    document = desk.workspace.document
+    tell(document, Plane.from_array(confidence, FLOOR) if large else confidence)
+    for action in work:
+        do(desk, *action)
+    codes = shown_codes(desk)
+    assert np.array_equal(np.isin(codes, MASKED), library.mask_of(document))
+    save(desk)
+    check_file(path, document, codes)
+    again = open_desk(path)
+    assert np.array_equal(shown_codes(again), codes)
+    reopened = again.workspace.document
+    assert reopened.verdicts == document.verdicts and not reopened.changed
+    assert isinstance(reopened.detection.confidence, Plane) == large
+    save(again)  # without a word about flags: they are kept up
+    check_file(path, reopened, codes)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -1,14 +1,23 @@
-"""Histograms, judged by numpy's."""
+"""Histograms, judged by numpy's, and the worker that counts them."""
+
+import functools
+import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from drawing import document_of, tell
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from glview import measuring
 from glview.core import histogram
 from glview.core.cancel import Cancelled
 from glview.core.histogram import edges_between, of_areas, of_confidence, of_rows, of_sorted
 from glview.core.plane import Plane
+from glview.jobs import Jobs
+from glview.measuring import Measurer
+from glview.workspace import Workspace
 
 numbers = st.floats(-1e6, 1e6, width=32)
 
@@ -103,6 +112,7 @@ def test_an_array_is_sampled_first(monkeypatch):
     assert 50_000 < found.looked < 70_000 and found.total == array.size
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 10**6), max_size=40))
 def test_every_area_is_in_a_bin(areas):
     areas = np.array(areas, np.int64)
@@ -110,3 +120,81 @@ def test_every_area_is_in_a_bin(areas):
     agrees(found, areas.astype(np.float64))
     assert found.counts.sum() == len(areas) and (np.diff(found.edges) > 0).all()
     assert found.edges[:4].tolist() == [1, 2, 3, 4]
+
+
+class Complete:
+    """A pyramid of which all is read."""
+
+    complete = True
+
+
+class Counting:
+    """A Measurer, and frames of a panel that asks it."""
+
+    def __init__(self):
+        self.jobs, self.workspace = Jobs(), Workspace([])
+        self.measurer = Measurer(self.workspace, self.jobs)
+
+    def frames(self, ask):
+        """Ask in every frame until nothing goes on; returns the last answer."""
+        found, until = ask(), time.monotonic() + 30
+        while self.jobs.busy:
+            assert time.monotonic() < until
+            self.jobs.collect()
+            found = ask()
+            time.sleep(0.001)
+        return found
+
+
+@pytest.fixture
+def counting():
+    made = Counting()
+    yield made
+    made.jobs.close()
+
+
+def test_what_was_counted_of_one_picture_is_not_shown_for_another(counting):
+    first, second = document_of(values_of(1)), document_of(values_of(2))
+    tell(first, np.zeros((60, 70), np.float32))
+    for document in (first, second):
+        document.pyramid = Complete()
+    found = counting.frames(lambda: counting.measurer.pixels(first, 60.0, 140.0))
+    agrees(found, values_of(1))
+    assert counting.measurer.pixels(second, 60.0, 140.0) is None
+    agrees(counting.frames(lambda: counting.measurer.pixels(second, 60.0, 140.0)), values_of(2))
+    assert counting.frames(lambda: counting.measurer.confidence(first)).counts[0] == 4200
+    assert counting.measurer.confidence(second) is None
+
+
+def test_a_frame_too_large_or_not_yet_read_is_counted_by_its_sample(counting, monkeypatch):
+    document = document_of(values_of(shape=(3000, 1200)))
+    ask = functools.partial(counting.measurer.pixels, document, 60.0, 140.0)
+    found = counting.frames(ask)
+    assert not found.exact and found.looked == len(document.sample.values) < found.total
+    document.pyramid = Complete()
+    monkeypatch.setattr(measuring, "EXACT", 10)
+    assert not counting.frames(ask).exact
+    monkeypatch.setattr(measuring, "EXACT", 1 << 26)
+    agrees(counting.frames(ask), values_of(shape=(3000, 1200)))
+
+
+def test_a_slider_that_is_dragged_does_not_start_over_and_over(counting):
+    document, asked = document_of(values_of()), []
+    start = counting.jobs.start
+    counting.jobs.start = lambda name, *rest: (asked.append(name), start(name, *rest))
+    for step in range(20):
+        counting.measurer.pixels(document, 60.0, 140.0 + step)
+    assert asked == ["histogram pixels"], "the first one may finish"
+    found = counting.frames(lambda: counting.measurer.pixels(document, 60.0, 159.0))
+    assert found.edges[-1] == 159.0
+
+
+def test_a_file_that_cannot_be_read_is_told_of(counting):
+    def read(plane, y0, y1, x0, x1):
+        raise OSError("the disk is gone")
+
+    document = document_of(values_of())
+    document.image, document.pyramid = replace(document.image, read=read), Complete()
+    found = counting.frames(lambda: counting.measurer.pixels(document, 60.0, 140.0))
+    assert not found.exact, "the sample stays"
+    assert counting.workspace.told == "Values cannot be counted: the disk is gone"

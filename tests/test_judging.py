@@ -204,7 +204,7 @@ def test_nothing_is_merged_over_a_wide_sky():
     confidence = np.zeros((5, 200), np.float32)
     confidence[2, 2] = confidence[2, 190] = 0.9
     document = document_with(confidence)
-    with pytest.raises(judging.JudgingError, match="64 pixels"):
+    with pytest.raises(judging.JudgingError, match="32 pixels"):
         judging.merge(judging.look_at(document), row_at(document, 2, 2))
 
 

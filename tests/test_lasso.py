@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glview.core.cancel import Cancelled
@@ -14,6 +14,7 @@ from glview.core.plane import Plane
 
 SHAPE = (17, 23)
 eighths = st.integers(-40, 240).map(lambda number: number / 8)
+corner = st.tuples(*[st.one_of(eighths, st.floats(-5, 30))] * 2)
 outlines = st.lists(st.tuples(eighths, eighths), min_size=1, max_size=9)
 
 
@@ -37,6 +38,7 @@ def painted(runs, shape=SHAPE):
     return made.astype(bool)
 
 
+@settings(deadline=None)
 @given(outlines)
 def test_a_pixel_is_inside_when_its_centre_is(points):
     half = Fraction(1, 2)
@@ -48,7 +50,8 @@ def test_a_pixel_is_inside_when_its_centre_is(points):
     assert size_of(runs) == np.sum(expected)
 
 
-@given(st.lists(st.tuples(eighths, eighths), min_size=3, max_size=3), st.tuples(eighths, eighths))
+@settings(deadline=None)
+@given(st.lists(corner, min_size=3, max_size=3), corner)
 def test_outlines_that_share_edges_share_no_pixel_and_leave_none(corners, middle):
     parts = [painted(runs_of([corners[k], corners[(k + 1) % 3], middle], SHAPE)) for k in range(3)]
     whole = painted(runs_of(corners, SHAPE))

@@ -331,7 +331,7 @@ def test_a_card_without_memory_hands_over_to_the_processor(image, monkeypatch):
             return network
 
         def frozen(self, *_):
-            def run(x):
+            def run(x, box):
                 raise torch.OutOfMemoryError("CUDA out of memory")
 
             return run

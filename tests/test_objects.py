@@ -344,7 +344,7 @@ kernels = [maskkernels.mask_runs, maskkernels.mask_codes, maskkernels.dilate, ma
 kernels += [packkernels.pack, poolkernels.pool, runs.label_runs, runs.shape_table, runs.add_rows]
 kernels += [runs.add_values, runs.pixel_starts, tablekernels.join, tablekernels.fold]
 kernels += [tablekernels.order, tablekernels.write, tablekernels.fill_cells]
-kernels += [candidatekernels.pixels_of, candidatekernels.mark, candidatekernels.find_known]
+kernels += [candidatekernels.tiers_of, candidatekernels.mark, candidatekernels.find_known]
 kernels += [candidatekernels.unknown, candidatekernels.merged_runs, candidatekernels.put_values]
 unused = [k for k in kernels if not (k.stats.cache_hits or k.stats.cache_misses)]
 assert not unused, unused

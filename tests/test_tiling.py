@@ -250,10 +250,10 @@ def test_a_frame_that_a_reference_tiling_cannot_cover_is_told():
 def _limited(network, pixels):
     """That network, but short of memory for inputs above `pixels`."""
 
-    def run(x):
+    def run(x, box):
         if x.shape[-1] * x.shape[-2] > pixels:
             raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate")
-        return network(x)
+        return network(x, box)
 
     return run
 
@@ -271,11 +271,11 @@ def test_lack_of_memory_halves_the_tiles(known, deepcr, monkeypatch):
 
 
 def test_any_other_failure_of_the_network_is_told(deepcr, monkeypatch):
-    def broken(x):
+    def broken(x, box):
         raise RuntimeError("mat1 and mat2 do not fit\nmore")
 
     monkeypatch.setattr(deepcr.parts[0].network, "frozen", lambda *_: broken)
-    with pytest.raises(ModelError, match="failed on a tile of 240 pixels: mat1 and mat2"):
+    with pytest.raises(ModelError, match="failed on a tile of 320 pixels: mat1 and mat2"):
         deepcr.detect_cr(np.ones((8, 8)))
 
 

@@ -99,6 +99,19 @@ def test_y_says_so_when_no_other_file_is_open():
         assert not robot.reads("no other file is open")
 
 
+def test_y_says_so_when_the_previous_file_is_too_small_to_be_seen():
+    with Robot(np.ones((20, 30), np.float32), frame(), size=SIZE) as robot:
+        robot.desk.library.show(1)
+        robot.settle()
+        robot.hold("Y")
+        robot.settle()
+        assert robot.reads("previous: array") and not robot.reads("it does not reach here")
+        robot.workspace.fit, robot.workspace.view = False, View(200, 250, 20.0)
+        robot.settle()
+        assert robot.reads("previous: array: it does not reach here")
+        robot.hold("Y", False)
+
+
 def test_nothing_is_drawn_on_a_file_that_is_not_the_current_one(robot):
     robot.key("B")
     robot.hold("Y")

@@ -7,7 +7,7 @@ from robot import Robot
 
 from glview.core.mask import EDIT_ADD, EDIT_DELETE
 from glview.core.view import View
-from glview.library import mask_of
+from glview.library import entry_of_array, mask_of
 
 SHAPE = (120, 160)
 RAY = [(40 + k // 2, 50 + k) for k in range(12)]
@@ -191,5 +191,22 @@ def test_a_rectangle_may_end_over_the_other_pane(robot):
     robot.key("Ctrl+Z")
     robot.drag(robot.of_pixel(60, 70, "mask"), robot.of_pixel(62, 80, "image"))
     robot.settle()
-    (y0, x0, y1, x1), seen = robot.seen("mask").box, set(edited(robot))
-    assert seen and min(x for _, x in seen) == 0 and max(x for _, x in seen) == 70
+    left = int(robot.under_mouse("mask")[1])
+    assert left < 20 and {x for _, x in edited(robot)} == set(range(left, 71))
+
+
+def test_files_that_change_in_the_middle_of_a_drag_end_it(robot):
+    robot.move("image", 0.1, 0.1)
+    robot.key("Q")
+    robot.move(robot.of_pixel(60, 70))
+    robot.press()
+    robot.move(robot.of_pixel(70, 80))
+    document = robot.document
+    robot.workspace.entries.append(entry_of_array(np.zeros(SHAPE, np.float32)))
+    robot.workspace.current = 1
+    robot.frame(2)
+    robot.release()
+    robot.settle()
+    assert not document.edits.any and not robot.document.edits.any
+    robot.move("image", 0.2, 0.2)
+    assert robot.workspace.cursor is not None

@@ -8,7 +8,7 @@ import numpy as np
 from glview.batch import done, rows
 from glview.batch.plan import Item
 from glview.core.image import Image
-from glview.files import open_with_source
+from glview.files import dq, open_with_source
 
 COMPANIONS = {
     "ERR", "ERROR", "SIGMA", "UNCERT", "STDDEV", "VAR", "VARIANCE", "VAR_POISSON", "VAR_RNOISE",
@@ -83,6 +83,8 @@ def _frame(item, request, models, most, picture):
                                    lambda: models.origin(model, request, image))
             if stands != done.NOTHING:
                 return _left(item, stands, model, known)
+        if request.dq is not None:
+            dq.check(source, image, request.dq)  # before the search, which takes long
         began = time.perf_counter()
         pixels = image
         if image.shape[0] * image.shape[1] <= most:

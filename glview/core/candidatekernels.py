@@ -16,33 +16,78 @@ ONE = np.uint64(1)
 
 
 @njit(cache=True, nogil=True)
-def pixels_of(runs, height):
-    """(pointers, columns): row y has the pixels columns[pointers[y]:pointers[y + 1]]."""
-    pointers = np.zeros(height + 1, np.int64)
-    for run in range(runs.shape[0]):
-        pointers[runs[run, 0] + 1] += runs[run, 2] - runs[run, 1]
-    for y in range(height):
-        pointers[y + 1] += pointers[y]
-    columns, count = np.empty(pointers[height], np.uint32), 0
-    for run in range(runs.shape[0]):
-        for x in range(runs[run, 1], runs[run, 2]):
-            columns[count] = x
-            count += 1
-    return pointers, columns
+def tier_of(value, edges):
+    """How many of the rising edges a value is above; NaN is above none."""
+    tier = 0
+    for k in range(edges.size):
+        tier += value > edges[k]
+    return tier
 
 
 @njit(cache=True, nogil=True)
-def mark(pixels, values, limit, down, bits):
+def tiers_of(runs, values, edges, height):
+    """(pointers, columns, values) of the pixels by tier: of tier t, row y has the pixels
+    columns[pointers[t * height + y]:pointers[t * height + y + 1]], and so their values.
+
+    edges: (tiers - 1,) of the values' type, rising.
+    """
+    pointers = np.zeros((edges.size + 1) * height + 1, np.int64)
+    place = 0
+    for run in range(runs.shape[0]):
+        for _ in range(runs[run, 1], runs[run, 2]):
+            pointers[tier_of(values[place], edges) * height + runs[run, 0] + 1] += 1
+            place += 1
+    for row in range(pointers.size - 1):
+        pointers[row + 1] += pointers[row]
+    columns, sorted_values = np.empty(place, np.uint32), np.empty(place, values.dtype)
+    cursor, place = pointers[:-1].copy(), 0
+    for run in range(runs.shape[0]):
+        for x in range(runs[run, 1], runs[run, 2]):
+            row = tier_of(values[place], edges) * height + runs[run, 0]
+            columns[cursor[row]], sorted_values[cursor[row]] = x, values[place]
+            cursor[row] += 1
+            place += 1
+    return pointers, columns, sorted_values
+
+
+@njit(cache=True, nogil=True)
+def mark(pointers, columns, values, limit, down, bits):
     """Set the bits of the pixels above the limit; row y of them is row y + down of bits.
 
-    By the pixel and without a branch: runs are short, and a processor cannot guess where they end.
+    pointers: those of one tier. By the pixel and without a branch: runs are short, and a processor
+    cannot guess where they end.
     """
-    pointers, columns = pixels
     for y in range(max(0, -down), min(pointers.size - 1, bits.shape[0] - down)):
         row = bits[y + down]
         for k in range(pointers[y], pointers[y + 1]):
             above = np.uint64(np.float32(values[k]) > limit)
             row[columns[k] >> SHIFT] |= above << np.uint64(columns[k] & REST)
+
+
+@njit(cache=True, nogil=True)
+def before(known, at, y, x):
+    """Whether a run ends before pixel x of row y."""
+    return known[at, 0] < y or (known[at, 0] == y and known[at, 2] <= x)
+
+
+@njit(cache=True, nogil=True)
+def skip(known, at, y, x):
+    """The first run from `at` on that does not end before pixel x of row y, by longer and longer
+    steps and then by halves: between two runs that are looked for there may be many."""
+    count, step = np.uint64(known.shape[0]), ONE
+    far = at
+    while far < count and before(known, far, y, x):
+        at = far + ONE
+        far += step
+        step += step
+    far = min(far, count)
+    while at < far:
+        middle = (at + far) >> ONE
+        if before(known, middle, y, x):
+            at = middle + ONE
+        else:
+            far = middle
+    return at
 
 
 @njit(cache=True, nogil=True)
@@ -54,8 +99,7 @@ def find_known(runs, known, starts, places):
     at, lacking, count = np.uint64(0), 0, np.uint64(known.shape[0])
     for run in range(runs.shape[0]):
         y, x0, x1 = runs[run, 0], runs[run, 1], runs[run, 2]
-        while at < count and (known[at, 0] < y or (known[at, 0] == y and known[at, 2] <= x0)):
-            at += ONE
+        at = skip(known, at, y, x0)
         if at < count and known[at, 0] == y and known[at, 1] <= x0 and x1 <= known[at, 2]:
             places[run] = starts[at] + np.int64(x0 - known[at, 1])
         else:

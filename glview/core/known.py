@@ -3,20 +3,26 @@
 import numpy as np
 
 
+SHARES = (0.5, 0.75, 0.875, 0.9375)
+"""Of the pixels, by confidence, below the edges of the tiers: a threshold that few of them are
+above looks at few."""
+
+SAMPLE = 1 << 12  # pixels that the edges are chosen by
+
+
 class Known:
     """Runs of a band, y counted from its top, with the values of their pixels.
 
-    runs, starts, pixels: see `core.candidatekernels`. values: of each source (pixels,) floats, the
+    runs, starts: see `core.candidatekernels`. values: of each source (pixels,) floats, the
     confidence first. height: rows of the band. count: pixels. nbytes: memory held. Never changed.
     """
 
     def __init__(self, runs, values, height):
-        from glview.core import candidatekernels
         from glview.core import runs as kernels
 
         self.runs, self.values, self.height = runs, values, height
         self.starts = kernels.pixel_starts(runs)
-        self.pixels = candidatekernels.pixels_of(runs, height)
+        self._tiers = None
 
     @property
     def count(self):
@@ -24,13 +30,28 @@ class Known:
 
     @property
     def nbytes(self):
-        return sum(one.nbytes for one in (self.runs, self.starts, *self.pixels, *self.values))
+        tiers = self._tiers[1] if self._tiers else ()
+        return sum(one.nbytes for one in (self.runs, self.starts, *self.values, *tiers))
 
     def mark(self, limit, down, bits):
         """Set the bits of the pixels above the limit; row y of the band is row y + down."""
         from glview.core import candidatekernels
 
-        candidatekernels.mark(self.pixels, self.values[0], limit, down, bits)
+        if self._tiers is None:
+            self._tiers = self._sorted()
+        edges, (pointers, columns, values) = self._tiers
+        for tier in range(int(np.searchsorted(edges, limit, "right")), len(edges) + 1):
+            rows = pointers[tier * self.height : (tier + 1) * self.height + 1]
+            candidatekernels.mark(rows, columns, values, limit, down, bits)
+
+    def _sorted(self):
+        """(edges, tiers): what `mark` walks over, see `candidatekernels.tiers_of`."""
+        from glview.core import candidatekernels
+
+        values = self.values[0]
+        sample = np.sort(values[:: max(1, len(values) // SAMPLE)])
+        edges = sample[[int(share * len(sample)) for share in SHARES]]
+        return edges, candidatekernels.tiers_of(self.runs, values, edges, self.height)
 
     def places(self, runs):
         """((n,) where the values of each run begin, -1 if some are lacking; how many lack some)."""

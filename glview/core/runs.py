@@ -25,7 +25,7 @@ from it, the largest."""
 
 COLUMNS = 15
 ONE = np.uint64(1)
-AHEAD = 12  # runs: the memory of a later one is asked for while this one is measured
+AHEAD = np.uint64(12)  # runs: the memory of a later one is asked for while this one is measured
 
 
 @intrinsic
@@ -164,21 +164,25 @@ def add_rows(table, first, source, runs, labels):
     """
     words, swapped = source
     label, count, total, rest, most = labels[0], 0, 0.0, 0.0, -np.inf
-    for run in range(runs.shape[0]):
-        later = min(run + AHEAD, runs.shape[0] - 1)
-        ask_for(words[runs[later, 0]], runs[later, 1])
+    run, runs_in_all = np.uint64(0), np.uint64(runs.shape[0])
+    while run < runs_in_all:
+        later = min(run + AHEAD, runs_in_all - ONE)
+        ask_for(words[runs[later, 0]], np.int64(runs[later, 1]))
         if labels[run] != label:
             put_sum(table[label], first, (count, total, rest, most))
             label, count, total, rest, most = labels[run], 0, 0.0, 0.0, -np.inf
         row, part = words[runs[run, 0]], 0.0
-        for x in range(runs[run, 1], runs[run, 2]):
+        x, end = np.uint64(runs[run, 1]), np.uint64(runs[run, 2])
+        while x < end:
             value = number_at(row, x, swapped)
-            if value - value == 0.0:  # finite, in the fewest instructions
-                count += 1
-                part += value
-                most = max(most, value)
+            finite = value - value == 0.0  # in the fewest instructions, and without a branch
+            count += finite
+            part += value if finite else 0.0
+            most = value if finite and value > most else most
+            x += ONE
         total, lost = two_sum(total, part)
         rest += lost
+        run += ONE
     put_sum(table[label], first, (count, total, rest, most))
 
 
@@ -187,19 +191,23 @@ def add_values(table, first, source, runs, labels):
     """The same for values: source is ((k,) floats, (n,) where those of each run begin)."""
     values, places = source
     label, count, total, rest, most = labels[0], 0, 0.0, 0.0, -np.inf
-    for run in range(runs.shape[0]):
+    run, runs_in_all = np.uint64(0), np.uint64(runs.shape[0])
+    while run < runs_in_all:
         if labels[run] != label:
             put_sum(table[label], first, (count, total, rest, most))
             label, count, total, rest, most = labels[run], 0, 0.0, 0.0, -np.inf
         place, part = np.uint64(places[run]), 0.0
-        for k in range(place, place + runs[run, 2] - runs[run, 1]):
-            value = np.float64(values[k])
-            if value - value == 0.0:  # finite, in the fewest instructions
-                count += 1
-                part += value
-                most = max(most, value)
+        end = place + np.uint64(runs[run, 2] - runs[run, 1])
+        while place < end:
+            value = np.float64(values[place])
+            finite = value - value == 0.0
+            count += finite
+            part += value if finite else 0.0
+            most = value if finite and value > most else most
+            place += ONE
         total, lost = two_sum(total, part)
         rest += lost
+        run += ONE
     put_sum(table[label], first, (count, total, rest, most))
 
 

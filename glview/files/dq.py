@@ -86,13 +86,26 @@ def flags_of(source, image, name, mask, edits):
     source: the open file of the image.  Raises FlagsError if the convention is not known or does
     not fit the file.
     """
-    if name not in CONVENTIONS:
-        raise FlagsError(f"there is no convention of flags {name!r}; there are "
-                        f"{', '.join(CONVENTIONS)}")
-    convention = CONVENTIONS[name]
+    convention, hdu, before, bits, copied = check(source, image, name)
     if convention is None:
         return None, ""
-    _check_origin(name, convention, image)
+    flags = Flags(mask, edits, before, bits, _dtype(before, convention))
+    flags.cards = [*_cards(name, convention, bits, hdu), *copied]
+    names = " or ".join(convention.names)
+    alone = f"{image.name} has no {names} of its own: CR_DQ holds the bits of the mask alone"
+    return flags, alone if hdu is None else ""
+
+
+def check(source, image, name):
+    """(Convention or None, Hdu of the flags that are there or None, their Image or None, (bits of a
+    cosmic ray, of a pixel added by hand), cards to copy); raises FlagsError as `flags_of`."""
+    if name not in CONVENTIONS:
+        raise FlagsError(f"there is no convention of flags {name!r}; there are "
+                         f"{', '.join(CONVENTIONS)}")
+    convention = CONVENTIONS[name]
+    if convention is None:
+        return None, None, None, (0, 0), []
+    _check_origin(name, image)
     hdus = scan(source.fd).hdus if is_fits(source) else ()
     hdu = _flags_hdu(hdus, image, convention)
     before = None if hdu is None else _read(source, hdu, image)
@@ -101,12 +114,7 @@ def flags_of(source, image, name, mask, edits):
     cosmic, copied = convention.cosmic, []
     if name == "lsst":
         cosmic, copied = _planes_of(source, hdu)
-    bits = cosmic, convention.hand or cosmic
-    flags = Flags(mask, edits, before, bits, _dtype(before, convention))
-    flags.cards = [*_cards(name, convention, bits, hdu), *copied]
-    names = " or ".join(convention.names)
-    alone = f"{image.name} has no {names} of its own: CR_DQ holds the bits of the mask alone"
-    return flags, alone if hdu is None else ""
+    return convention, hdu, before, (cosmic, convention.hand or cosmic), copied
 
 
 def suggested(header):
@@ -119,7 +127,7 @@ def suggested(header):
     return None
 
 
-def _check_origin(name, convention, image):
+def _check_origin(name, image):
     """A bit of one camera means another thing in the flags of the next."""
     better = suggested(image.header)
     if better in (None, name) or name == "lsst":

@@ -9,7 +9,8 @@ more    {"at": i, "more": stroke}: the stroke at place i, the last one in line, 
 place   {"place": n}: n steps of the line are done, by undo or redo
 saved   {"saved": e, "whole": bool, "stamp"}: the picture on disk is what it was after entry e;
         whole: and so is the confidence
-found   {"found": {...}}: a model was at work; see `files.confidence`
+found   {"found": {"file", "covered", "provenance"}}: a model was at work, and its confidence is in
+        that file; see `files.confidence`
 
 In Python a step is one of `core.history`, on disk a dict that holds its pixels packed.
 """
@@ -26,6 +27,7 @@ from glview.core.history import Searched, Set, Stroke, Together, Verdict
 from glview.core.mask import MaskSettings
 from glview.core.plane import Plane
 from glview.core.tiles import SIZE
+from glview.files.source import path_text
 
 FORMAT = 1
 SETTINGS = {"mask": MaskSettings}  # attributes of a document that are dataclasses
@@ -34,6 +36,12 @@ LEVEL = 1  # of zlib: edits are nearly all zeros
 
 class LogError(Exception):
     """A log cannot be used; the message says why."""
+
+
+def head_of(image, stamp):
+    """The first entry of the log of an Image; stamp: of its file, None if unknown."""
+    return {"glview": FORMAT, "path": path_text(image.path), "shape": list(image.shape),
+            "hdu": image.hdu, "plane": image.plane, "stamp": stamp}
 
 
 def line_of(entry):

@@ -208,7 +208,8 @@ def _save_beside(jobs):
 def _side_version(jobs, side):
     """The side file with these masks in place of those it may hold for the same images."""
     images = [job.image for job in jobs]
-    owners = [(one.hdu, str(one.header.get("EXTNAME", "")).strip(), 1) for one in images]
+    owners = [(one.hdu, str(one.header.get("EXTNAME", "")).strip(), _version_of(one))
+              for one in images]
     if not os.path.lexists(side):
         return _version(jobs, side, None, [], owners)
     try:
@@ -224,6 +225,11 @@ def _side_version(jobs, side):
         replaced += of_plane(own, job.provenance.get("plane", 0))
     kept = [one for one in found.hdus if one not in replaced]
     return _version(jobs, side, source, kept, owners)
+
+
+def _version_of(image):
+    version = image.header.get("EXTVER")
+    return version if type(version) is int else 1
 
 
 def _version(jobs, target, source, kept, owners):

@@ -243,9 +243,11 @@ class Regions:
         buffer = getattr(self, name)
         self.versions[name] += 1
         width, height = region.size
-        buffer.resize(buffer_side(width), buffer_side(height))
-        buffer.use(*clear)
+        buffer.reserve(buffer_side(width), buffer_side(height))
+        buffer.use()
         buffer.target.viewport = (0, 0, width, height)
+        if clear:
+            buffer.target.clear(*clear, viewport=(0, 0, width, height))
 
     def _paste(self, region, first, store, found):
         """Draw (texture, row) of `first`, then the tiles `found`, coarse before fine.

@@ -3,6 +3,7 @@
 import moderngl
 import numpy as np
 
+SPARE = 4  # times the size that is needed now is what a buffer may keep
 NEAREST = (moderngl.NEAREST, moderngl.NEAREST)
 
 
@@ -63,6 +64,15 @@ class Buffer:
         target = self.ctx.framebuffer([made])
         self.release()
         self.texture, self.target = made, target
+
+    def reserve(self, width, height):
+        """Make it at least (width, height).
+
+        A new texture is fresh memory, which is slow, so one that is larger is kept, within limits.
+        """
+        wide, high = (0, 0) if self.texture is None else self.texture.size
+        if not (width <= wide and height <= high and wide * high <= SPARE * width * height):
+            self.resize(width, height)
 
     def use(self, *clear):
         """Draw into it from now on: no blending, no scissor, the whole of it; clear it if asked."""

@@ -118,7 +118,8 @@ class Model:
         except MemoryError as error:
             raise ModelError(f"not enough memory for a frame of {frame.shape}; close other"
                              " programs, or give one that is read in parts") from error
-        self.notes = (*_notes(frame.shape, bad, skipped), *task.notes)
+        y0, x0, y1, x1 = region or (0, 0, *frame.shape)
+        self.notes = (*_notes((y1 - y0) * (x1 - x0), bad, skipped), *task.notes)
         return Result(out, bad, self.notes, time.perf_counter() - began)
 
     def _skipped(self, shape):
@@ -212,10 +213,9 @@ def _check_out(out, shape):
     return out
 
 
-def _notes(shape, bad, skipped):
-    """What the user should know about the result."""
+def _notes(total, bad, skipped):
+    """What the user should know about the result of so many pixels."""
     notes = []
-    total = shape[0] * shape[1]
     if bad:
         notes.append(f"{bad} of {total} pixels are NaN, infinite or masked: confidence 0 there")
     if skipped:

@@ -1,7 +1,7 @@
 """Networks that are not computed here: TorchScript, ONNX, and L.A.Cosmic, which is none.
 
 Each is as `unet.Network` is: device, needs_statistics, moved(device), and frozen(statistics, dtype)
--> (1, 1, H, W) float32 to confidence of the same shape.
+-> function of (1, 1, H, W) float32, and perhaps of a box of it, that gives the confidence there.
 """
 
 import warnings
@@ -29,6 +29,11 @@ def _confidence(given, x, logits):
     return given.clamp(0, 1)
 
 
+def _inside(found, box):
+    """A box (y0, x0, y1, x1) of (1, 1, H, W), or all of it."""
+    return found if box is None else found[..., box[0] : box[2], box[1] : box[3]]
+
+
 class TorchScript:
     """A module saved by torch.jit.save.  Opening one runs the code that it holds.
 
@@ -52,7 +57,8 @@ class TorchScript:
 
     def frozen(self, statistics=None, dtype=torch.float32):
         """See the module; it computes in its own type, so dtype is not looked at."""
-        return lambda x: _confidence(self._module(x), x, self._logits)
+        return lambda x, box=None: _inside(
+            _confidence(self._module(x), x, self._logits), box)
 
 
 class Onnx:
@@ -85,8 +91,12 @@ class Onnx:
 
     def frozen(self, statistics=None, dtype=torch.float32):
         """See the module; it computes in its own type, so dtype is not looked at."""
-        return lambda x: _confidence(
-            torch.from_numpy(self._session.run(None, {self._name: x.numpy()})[0]), x, self._logits)
+
+        def run(x, box=None):
+            found = torch.from_numpy(self._session.run(None, {self._name: x.numpy()})[0])
+            return _inside(_confidence(found, x, self._logits), box)
+
+        return run
 
 
 def _only_input(inputs, path):
@@ -126,9 +136,9 @@ class LaCosmic:
     def frozen(self, statistics=None, dtype=torch.float32):
         """See the module; dtype is not looked at."""
 
-        def run(x):
+        def run(x, box=None):
             found, _ = self._detect(np.ascontiguousarray(x[0, 0].numpy()), **self._settings)
-            return torch.from_numpy(found.astype(np.float32))[None, None]
+            return _inside(torch.from_numpy(found.astype(np.float32))[None, None], box)
 
         return run
 

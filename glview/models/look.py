@@ -93,20 +93,21 @@ class Look:
         top, left = max(0, y0 - halo), max(0, x0 - halo)
         seen = (top, left, min(y1 + halo, height), min(x1 + halo, width))
         x, bad = self._tensor(seen)
-        inner = (slice(y0 - top, y1 - top), slice(x0 - left, x1 - left))
-        return self._confidence(x[None])[0, 0][inner].cpu().numpy(), bad[inner]
+        inner = y0 - top, x0 - left, y1 - top, x1 - left
+        bad = bad[inner[0] : inner[2], inner[1] : inner[3]]
+        return self._confidence(x[None], inner)[0, 0].cpu().numpy(), bad
 
-    def _confidence(self, x):
-        """Of (1, 1, H, W); exact sums where half precision overflows."""
+    def _confidence(self, x, box):
+        """Of a box of (1, 1, H, W); exact sums where half precision overflows."""
         if self._run is None:
             self._run = self._network.frozen(self._statistics, self._task.dtype)
-        found = self._run(x)
+        found = self._run(x, box)
         if self._task.dtype == torch.float32 or torch.isfinite(found).all():
             return found
         self._task.note("very bright tiles were computed in float32: half precision overflowed")
         if self._exact is None:
             self._exact = self._network.frozen(self._statistics)
-        return self._exact(x)
+        return self._exact(x, box)
 
     def _tensor(self, box):
         """((1, h, w) float32 on the device, bad): a box without its sky, padded to the stride.

@@ -82,7 +82,7 @@ def _side(task, looks):
         return max(task.frame.shape)
     if any(part.network.device.type != "cpu" for part in task.parts):
         return 2048
-    return max(part.recipe.tile or 240 for part in task.parts)
+    return max(part.recipe.tile or 320 for part in task.parts)
 
 
 def _relieved(pending, box, stride, looks):

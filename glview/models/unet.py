@@ -43,7 +43,8 @@ class Network:
         return self.layout.norm == "group"
 
     def frozen(self, statistics=None, dtype=torch.float32):
-        """The network with fixed normalisation: (N, 1, H, W) float32 -> confidence, same shape.
+        """The network with fixed normalisation: (N, 1, H, W) float32 -> confidence, same shape; or,
+        called with a box (y0, x0, y1, x1) as well, that of the box, at less cost.
 
         statistics: from `live`; not needed where the weights store them.  dtype: of the sums; of
         half precision the last layer's result is made float32 before the sigmoid.
@@ -55,7 +56,7 @@ class Network:
         def convolve(xs, index):
             return [F.relu_(F.conv2d(x, *folded[index], padding=1)) for x in xs]
 
-        return lambda x: self._run([x.to(dtype)], convolve, pairs)[0]
+        return lambda x, box=None: self._run([x.to(dtype)], convolve, pairs, box)[0]
 
     def live(self, xs, poll=lambda fraction: None):
         """(confidences, statistics) with the group statistics pooled over all of xs.
@@ -66,35 +67,54 @@ class Network:
         rows = list(self.layout.convolutions())
         statistics = []
 
+        def summed(x, index):
+            return F.conv2d(x, *self._pair(rows[index][0]), padding=1)  # (N, C, H, W)
+
+        def normalised(x, index):
+            scale, shift = self._affine(rows[index][1], *statistics[index])
+            shift, scale = shift.float()[:, None, None], scale.float()[:, None, None]
+            return F.relu_(torch.addcmul(shift, x, scale, out=x))
+
         def convolve(xs, index):
             poll(index / len(rows))
-            conv, norm, _, _ = rows[index]
-            xs = [F.conv2d(x, *self._pair(conv), padding=1) for x in xs]  # (N, C, H, W) each
+            xs = [summed(x, index) for x in xs]
             statistics.append(_group_moments(xs, self.layout.groups))
-            scale, shift = self._affine(norm, *statistics[-1])
-            shift, scale = shift.float()[:, None, None], scale.float()[:, None, None]
-            return [F.relu_(torch.addcmul(shift, x, scale, out=x)) for x in xs]
+            return [normalised(x, index) for x in xs]
+
+        def again(x):
+            return normalised(summed(normalised(summed(x, 0), 0), 1), 1)
 
         pairs = {key: self._pair(key) for key in self._plain()}
-        return self._run(xs, convolve, pairs), statistics
+        return self._run(xs, convolve, pairs, again=again), statistics
 
-    def _run(self, xs, convolve, pairs):
+    def _run(self, xs, convolve, pairs, box=None, again=None):
         """The U: `convolve(xs, i)` is the i-th convolution with normalisation and ReLU.
 
         It takes its inputs one by one from what may be a generator, and returns a list.
+        box: what is asked for of each; on the way up all else is cut away.  again: makes the first
+        block's result, the largest of all, once more, so that it need not be kept meanwhile.
         """
         xs = [x.contiguous(memory_format=torch.channels_last) for x in xs]  # (N, 1, H, W) each
         depth = len(self.layout.ups)
-        skips = []
+        needed = None if box is None else _needed(box, xs[0].shape[2:], depth)
+        skips, inputs, corner = [], xs.copy(), (0, 0)
         for level in range(depth + 1):
             xs = convolve(_spent(convolve(_spent(xs), 2 * level)), 2 * level + 1)
             if level < depth:
-                skips.append(xs)
-                xs = [F.max_pool2d(x, 2) for x in xs]
+                made_again = again is not None and level == 0
+                skips.append(map(again, inputs) if made_again else _spent(xs))
+                xs = [F.max_pool2d(x, 2) for x in (_spent(xs) if made_again else xs)]
         for step, (key, _, _) in enumerate(self.layout.ups):
-            index = 2 * (depth + 1 + step)
-            joined = _joined(skips.pop(), xs, pairs[key])
+            index, skip = 2 * (depth + 1 + step), skips.pop()
+            if box is not None:
+                one = needed[depth - step]
+                xs = [_cut(x, one, corner) for x in xs]
+                corner = 2 * one[0], 2 * one[1]
+                skip = (_cut(x, [2 * edge for edge in one]) for x in skip)
+            joined = _joined(skip, xs, pairs[key])
             xs = convolve(_spent(convolve(joined, index)), index + 1)
+        if box is not None:
+            xs = [_cut(x, box, corner) for x in xs]
         head = pairs[self.layout.head[0]]
         return [torch.sigmoid(F.conv2d(x, *head).float()) for x in xs]
 
@@ -138,6 +158,28 @@ def _placed(tensor, device):
     return tensor
 
 
+def _needed(box, shape, depth):
+    """The boxes of each level that what is asked for of the first one comes from on the way up.
+
+    Two 3x3 convolutions see two pixels more on every side; a level's pixel is made of half as many
+    of the one below.  The image's edge stays one: its zeros are part of the result.
+    """
+    boxes, margin = [tuple(box)], 0
+    for level in range(1, depth + 1):
+        margin, side = (margin + 3) // 2, 1 << level
+        low = [max(0, edge // side - margin) for edge in box[:2]]
+        high = [min(length // side, -(-edge // side) + margin)
+                for edge, length in zip(box[2:], shape, strict=True)]
+        boxes.append((*low, *high))
+    return boxes
+
+
+def _cut(x, box, corner=(0, 0)):
+    """A box (y0, x0, y1, x1) of an (N, C, H, W) tensor whose first pixel is `corner`."""
+    (y0, x0, y1, x1), (top, left) = box, corner
+    return x[:, :, y0 - top : y1 - top, x0 - left : x1 - left]
+
+
 def _spent(xs):
     """Each of a list's tensors, of which none is kept."""
     while xs:
@@ -146,8 +188,8 @@ def _spent(xs):
 
 def _joined(skips, xs, pair):
     """Each skip with what comes from below it, twice enlarged: 256 bytes a pixel, so one by one."""
-    while xs:
-        yield torch.cat([skips.pop(0), F.conv_transpose2d(xs.pop(0), *pair, stride=2)], 1)
+    for skip in skips:
+        yield torch.cat([skip, F.conv_transpose2d(xs.pop(0), *pair, stride=2)], 1)
 
 
 def _group_moments(xs, groups):

@@ -12,12 +12,15 @@ ACTIONS = (*FILE, *EDIT, *TOOLS, *VIEW, *DISPLAY, *COMPARE, *MASK, *OBJECTS, *HE
 MENUS = tuple(dict.fromkeys(action.menu for action in ACTIONS))
 MOUSE = (
     ("Wheel", "Zoom about the cursor"),
-    ("Left drag", "Pan, or draw with the pencil that is chosen"),
+    ("Left drag", "Pan, or what the chosen tool does"),
+    ("Left click", "Select the object there"),
     ("Space + drag", "Pan while another tool is chosen"),
     ("Middle click", "Centre the view there"),
     ("Right drag", "Bias (left, right) and contrast (up, down)"),
     ("Shift + click", "Straight pencil line from the last point"),
-    ("Alt + drag", "The other pencil: delete instead of add, and the reverse"),
+    ("Alt + drag", "The other way round: delete instead of add, and the reverse"),
+    ("Ctrl + drag", "Rectangle and lasso: take back the edits inside"),
+    ("Divider", "Drag it; a right click offers what it can show"),
 )
 
 

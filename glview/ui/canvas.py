@@ -3,7 +3,6 @@
 import math
 from dataclasses import replace
 
-import numpy as np
 from imgui_bundle import imgui
 
 from glview.core.mask import EDIT_ADD, EDIT_DELETE
@@ -59,7 +58,8 @@ class Canvas:
         mouse = imgui.get_io().mouse_pos
         at = seen.to_image((mouse.y + 0.5 - corner.y) * scale.y,
                              (mouse.x + 0.5 - corner.x) * scale.x)
-        if imgui.is_item_hovered() or imgui.is_item_active():
+        held = imgui.is_item_active() or imgui.is_item_deactivated()  # the button may go up outside
+        if held or (imgui.is_item_hovered() and self._dragging is None):
             self._input(desk, document, seen, at)
         self._laid_out.append((name, size, corner, scale, imgui.get_window_draw_list()))
 
@@ -158,6 +158,10 @@ class Canvas:
         looked, self._looked = self._looked, False
         if not looked:
             self.pick.forget()
+        if self._dragging and not imgui.is_mouse_down(imgui.MouseButton_.left.value):
+            self._dragging = None  # its pane went away meanwhile
+            self.region.abandon()
+            self.pencil.release(document)
         if document is None:
             return None
         for name, size, corner, scale, draw in panes:
@@ -229,7 +233,7 @@ def _select(desk, document, pixel):
     """Select the object of the mask at a pixel, if there is one; the view stays."""
     number = desk.reviewer.at(document, *pixel) if _inside(pixel, document) else -1
     if number >= 0:
-        document.review.selected = int(np.flatnonzero(document.review.order == number)[0])
+        document.review.selected = document.review.order.place(number)
 
 
 def _pan(workspace, document, seen):

@@ -31,12 +31,21 @@ def named(workspace, kind):
     document = workspace.document
     if kind == "previous":
         other = previous(workspace)
-        return "no other file is open" if other is None else f"previous: {other.image.name}"
+        if other is None:
+            return "no other file is open"
+        beyond = "" if _reaches(other, document.seen) else ": it does not reach here"
+        return f"previous: {other.image.name}{beyond}"
     if kind == "cleaned" and not document.has_mask:
         return f"{KINDS[kind]}: no mask yet"
     if kind == "cleaned" and document.level >= RAW_LEVELS:
         return f"{KINDS[kind]}: zoom in beyond 1:{1 << RAW_LEVELS} to see it"
     return KINDS[kind]
+
+
+def _reaches(document, box):
+    """True if a box (y0, x0, y1, x1), image coordinates, or None, may show some of a document."""
+    height, width = document.image.shape
+    return box is None or (box[0] < height and box[1] < width and box[2] > 0 and box[3] > 0)
 
 
 def own_width(compare, name, width):
@@ -96,7 +105,7 @@ def labels(desk, name, corner, size):
         _label(draw, corner.x + 4, corner.y + 4, named(workspace, compare.whole))
     elif name == "image" and compare.right:
         scale = imgui.get_io().display_framebuffer_scale.x
-        x = corner.x + compare.column(round(size[0] * scale)) / scale
+        x = corner.x + compare.column(max(16, int(size[0] * scale))) / scale  # as the pane is drawn
         draw.add_line((x, corner.y), (x, corner.y + size[1]), LINE)
         draw.push_clip_rect((x, corner.y), (corner.x + size[0], corner.y + size[1]), True)
         _label(draw, x + 4, corner.y + 4, named(workspace, compare.right))

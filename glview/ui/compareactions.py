@@ -56,7 +56,7 @@ COMPARE = (
     Action("Compare", "Divider to the left", ("Ctrl+Left",), _move(-DIVIDER_STEP), repeat=True),
     Action("Compare", "Divider to the right", ("Ctrl+Right",), _move(DIVIDER_STEP), repeat=True),
     Action("Compare", "Right of the divider: the next", ("Ctrl+U",),
-           _change(other=lambda now: _after(now.other), divided=lambda now: True,
+           _change(other=lambda now: _after(now.right or now.other), divided=lambda now: True,
                    cleaned=lambda now: False)),
     *(_other(kind) for kind in KINDS),
 )

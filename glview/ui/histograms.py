@@ -50,7 +50,8 @@ class Histograms:
         found = desk.measurer.pixels(document, low, high)
         _title("Pixel values", found, "pixel")
         heights = [] if found is None else found.counts
-        value = self._pixels.draw(desk, size, heights, (low, high), limits, limits)
+        value = self._pixels.draw(desk, size, heights, (low, high), limits, limits,
+                                  (f"{low:.4g}", f"{high:.4g}"))
         _explain(self._pixels, found, "pixel")
         if self._pixels.held is not None:
             self._shown = document.key, low, high  # the ground must not move under a held line
@@ -94,7 +95,7 @@ class Histograms:
         lines = () if document.detection.confidence is None else (threshold,)
         heights = [] if found is None else found.counts
         plot = self._confidence
-        value = plot.draw(desk, size, heights, (0.0, 1.0), lines, (threshold, 1.0))
+        value = plot.draw(desk, size, heights, (0.0, 1.0), lines, (threshold, 1.0), ("0", "1"))
         if imgui.is_item_activated() and plot.held is not None:
             self._dragged = document, document.mask
         if value is not None and self._dragged is not None:
@@ -114,7 +115,8 @@ class Histograms:
         found = desk.measurer.areas(document)
         _title("Areas", found, "object", "no objects yet")
         heights = [] if found is None else found.counts
-        self._areas.draw(desk, size, heights, (0.0, max(len(heights), 1.0)))
+        ends = ("", "") if found is None else (f"{found.edges[0]:,}", f"{found.edges[-1]:,}")
+        self._areas.draw(desk, size, heights, (0.0, max(len(heights), 1.0)), ends=ends)
         _explain(self._areas, found, "object")
 
 

@@ -77,6 +77,7 @@ class Layout:
             if name == PICTURES or not desk.workspace.bare:
                 _panel(desk, name, body)
                 desk.reviewer.follow(desk.workspace.document)  # for the panels that come next
+                desk.listing.update(desk.workspace.document)
         self.overview.marks(desk, self.canvas.marks(desk))
         draw_dialogs(desk)
         self._share_keys()
@@ -152,9 +153,9 @@ def _arrange(space):
     right = builder.dock_builder_split_node(space, RIGHT, min(0.4, wide))
     below = builder.dock_builder_split_node(right.id_at_opposite_dir, DOWN,
                                             min(0.3, 8 * unit / tall))
-    settings = builder.dock_builder_split_node(right.id_at_dir, DOWN, min(0.36, 13.2 * unit / tall))
+    settings = builder.dock_builder_split_node(right.id_at_dir, DOWN, min(0.38, 14.4 * unit / tall))
     found = builder.dock_builder_split_node(settings.id_at_opposite_dir, DOWN,
-                                            min(0.25, 6 * unit / (tall - 13.2 * unit)))
+                                            min(0.25, 6 * unit / (tall - 14.4 * unit)))
     top = builder.dock_builder_split_node(found.id_at_opposite_dir, UP, 0.32)
     beside, objects = below.id_at_dir, below.id_at_dir
     if size.x > WIDE:

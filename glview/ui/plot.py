@@ -11,6 +11,7 @@ GROUND = imgui.IM_COL32(28, 30, 34, 255)
 BAR = imgui.IM_COL32(92, 158, 199, 255)
 PALE = imgui.IM_COL32(70, 84, 96, 255)
 LINE = imgui.IM_COL32(255, 205, 60, 255)
+SHADE, WORDS = imgui.IM_COL32(20, 22, 26, 170), imgui.IM_COL32(200, 205, 210, 255)
 GRIP = 7.0  # how near a line the mouse takes hold of it
 ROUND_LINE = imgui.MouseCursor_.resize_ew.value
 
@@ -25,12 +26,13 @@ class Plot:
         self.name, self.held = name, None
         self._pressed, self._moved, self._off = 0.0, False, 0.0
 
-    def draw(self, desk, size, heights, span, lines=(), lit=None):
+    def draw(self, desk, size, heights, span, lines=(), lit=None, ends=("", "")):
         """Draw into the next `size` = (width, height) of the window.
 
         heights: (n,) counts >= 0 of bins of equal width; span: (low, high) of the first and the
         last edge; lines: positions of lines that can be dragged; lit: (low, high), bars between
-        them are bright, None for all.  Returns the value that the held line is dragged to, or None.
+        them are bright, None for all; ends: words at the feet of the first and the last bar.
+        Returns the value that the held line is dragged to, or None.
         """
         corner = imgui.get_cursor_screen_pos()
         imgui.invisible_button(self.name, size)
@@ -40,6 +42,7 @@ class Plot:
         draw.push_clip_rect(corner, (corner.x + size[0], corner.y + size[1]), True)
         draw.add_rect_filled(corner, (corner.x + size[0], corner.y + size[1]), GROUND, 3.0)
         self._bars(draw, np.asarray(heights), lit)
+        self._ends(draw, ends)
         for value in lines:
             x = self.x_of(value)
             draw.add_line((x, corner.y), (x, corner.y + size[1]), LINE, 1.5)
@@ -77,6 +80,17 @@ class Plot:
             bright = lit is None or lit[0] <= middle <= lit[1]
             draw.add_rect_filled((edges[k], bottom - tall[k]), (edges[k + 1] - gap, bottom),
                                  BAR if bright else PALE)
+
+    def _ends(self, draw, ends):
+        """Write where the plot begins and ends into its lower corners."""
+        y = self._corner.y + self._size[1] - imgui.get_text_line_height() - 1
+        for words, side in zip(ends, (0, 1), strict=True):
+            wide = imgui.calc_text_size(words).x
+            x = self._corner.x + 3 + side * (self._size[0] - wide - 6)
+            if words:
+                draw.add_rect_filled((x - 2, y), (x + wide + 2, y + imgui.get_text_line_height()),
+                                     SHADE, 3.0)
+                draw.add_text((x, y), WORDS, words)
 
     def _drag(self, lines):
         mouse = imgui.get_io().mouse_pos.x

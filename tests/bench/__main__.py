@@ -12,7 +12,7 @@ from bench import machine
 from bench.frames import Frames
 from bench.programs import ProgramError
 
-SECTIONS = ("starting", "drawing", "counting", "objects", "detecting", "gigapixel")
+SECTIONS = ("starting", "drawing", "counting", "objects", "detecting", "gigapixel", "saving")
 WIDTH = 100
 
 
