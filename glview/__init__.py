@@ -12,6 +12,7 @@ _PUBLIC = {
     "init_model": "glview.models",
     "open_images": "glview.files",
     "save_mask": "glview.files.save",
+    "save_masks": "glview.files.save",
     "load_mask": "glview.files.save",
     "find_objects": "glview.core.calls",
     "final_mask": "glview.core.calls",

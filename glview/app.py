@@ -25,6 +25,7 @@ from glview.ui.widgets import Screen
 from glview.watching import Watcher
 
 UPLOAD_SECONDS = 0.006
+RENEWAL_SECONDS = 60.0  # between two times that everything on the GPU is made anew
 FAULTS_TOLD = 20  # different ones; an error that counts up would fill window and disk
 
 
@@ -40,7 +41,7 @@ class Desk:
         self.unsaved = unsaved
         self.platform, self.workspace, self.settings = platform, workspace, settings
         self.frames, self.done, self.bare, self.faults = 0, False, None, []
-        self.drawn, self._anew = 0.0, 0
+        self.drawn, self._renewed = 0.0, -RENEWAL_SECONDS
         with ExitStack() as ending:  # of a beginning that fails, too
             ending.callback(platform.close)
             self._begin(ending)
@@ -84,20 +85,25 @@ class Desk:
     def frame(self):
         """Take results, take input, draw."""
         self.guard(self._collect)
-        self.platform.start_frame()
-        self.guard(self._interface)
-        self.guard(self.autosave.update)
-        self.platform.compose()
-        self.guard(self._draw)
-        self.guard(self.platform.finish_frame)
+        if self.guard(self.platform.start_frame):
+            self.guard(self._interface)
+            self.guard(self.autosave.update)
+        if self.guard(self.platform.compose):  # always: it ends a frame that could not begin, too
+            self.guard(self._draw)
+            self.guard(self.platform.finish_frame)
         self.frames, self.drawn = self.frames + 1, time.monotonic()
 
     def guard(self, part):
-        """Run a part of the frame; one that fails costs its frame, not the user's work."""
+        """Run a part of the frame; one that fails costs its frame, not the user's work.
+
+        Returns False if it failed.
+        """
         try:
             part()
         except Exception as error:  # whatever it is, the window and the edits stay
             self._fault(error)
+            return False
+        return True
 
     def _fault(self, error):
         """Tell of a failure, and write it down, once for each text."""
@@ -110,6 +116,23 @@ class Desk:
         self.workspace.notify(f"Something went wrong: {words}{where}")
 
     def _draw(self):
+        try:
+            self._draw_scene()
+        except Exception:  # whatever became of textures and programs, new ones may do
+            self._renew_scene()
+            raise
+
+    def _renew_scene(self):
+        """Make all that is on the GPU anew, once in a while; the pictures come by themselves."""
+        if time.monotonic() < self._renewed + RENEWAL_SECONDS:
+            return
+        self._renewed = time.monotonic()
+        for store in self.scene.tiles.stores.values():
+            self.guard(store.release)
+        self.scene = Scene(self.platform.ctx, self.workspace.budget.gpu)
+        self.reviewer.show_on(self.scene.thumbnails)
+
+    def _draw_scene(self):
         pictures = self.scene.thumbnails.within(self.reviewer.wishes)
         wishes = {**self.scene.draw(self.workspace), **pictures}
         self.feed.wish({} if self.finisher.holds else wishes)
@@ -209,7 +232,8 @@ class Desk:
     def undo(self):
         """Take back the last step of the current document."""
         document = self.workspace.document
-        document.history.undo(document)
+        if document.history.undo(document):
+            self.listing.went_back(document.history.undone[-1])
 
     def redo(self):
         """Do again what was taken back last."""

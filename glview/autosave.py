@@ -227,12 +227,13 @@ class Autosave:
         history = kept.document.history
         self._begin(kept, Mirror(type(history)() if history.changed else history), 0)
 
-    def _tidy(self, kept, but=""):
-        """Remove the kept confidences, but the one of that name."""
+    def _tidy(self, kept, before=None):
+        """Remove the kept confidences that are older than this, or than now."""
+        before = time.time_ns() if before is None else before
+
         def remove():
-            for path in kept.place.confidences():
-                if path.name != but:
-                    path.unlink(missing_ok=True)
+            for path in kept.place.confidences(before):
+                path.unlink(missing_ok=True)
 
         self._writer.do(kept.log, remove)
 
@@ -240,7 +241,8 @@ class Autosave:
         """Keep the confidence, in a worker."""
         document = kept.document
         detection = replace(document.detection)
-        path = kept.place.confidence(time.time_ns())
+        number = time.time_ns()
+        path = kept.place.confidence(number)
 
         def work(cancelled):
             sidecar.write(path, detection.confidence, cancelled)
@@ -253,7 +255,7 @@ class Autosave:
                      if isinstance(value, str | int | float)}
             self._write(kept, kept.mirror.found({
                 "file": path.name, "covered": detection.covered, "provenance": known}))
-            self._tidy(kept, path.name)
+            self._tidy(kept, number)
 
         self._jobs.start(kept.job("keep"), work, done,
                          lambda error: self._not_kept(kept, error))

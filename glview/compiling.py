@@ -80,3 +80,4 @@ def _load():
 
     rehearsal.edits()
     rehearsal.objects()
+    rehearsal.tools()

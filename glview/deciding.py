@@ -32,8 +32,8 @@ class Decider:
         following = listing.unreviewed() if onward else -1
 
         def done(change):
-            if not onward:
-                listing.hold_place()
+            if change.pixel is not None:
+                listing.hold(change.pixel)
             if not judging.apply(document, change) and not onward:
                 self.workspace.told = "Nothing changes"
             if following >= 0 and listing.selected == number:

@@ -14,8 +14,10 @@ import json
 import os
 import select
 import sys
+import threading
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 
 from glview.core.cancel import Cancelled
 from glview.files import ReadError, open_images
@@ -72,6 +74,8 @@ def main():
     if hasattr(os, "nice"):
         os.nice(_NICE)
     try:
+        # It takes most of a second, in which the request comes and the file is opened.
+        threading.Thread(target=import_module, args=["glview.models.detector"], daemon=True).start()
         with os.fdopen(int(sys.argv[1]), "wb") as file:
             return _answer(Orders(), partial(send, file))
     except BrokenPipeError:  # nobody listens any more

@@ -97,6 +97,7 @@ class Document:
         self.pyramid = pyramid or Pyramid(image.shape)
         self.pools, self.counter = Pools(image.shape), Counter(image)
         self.stretch = Stretch()
+        self.usual = None  # a stretch that nobody chose: one that was saved takes its place
         self.detection = Detection(Stamps(image.shape))
         self.mask = MaskSettings()
         self.edits = Edits(image.shape)

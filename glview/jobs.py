@@ -9,9 +9,11 @@ import threading
 from glview.core.cancel import Cancelled
 from glview.core.crew import step_back
 
-LANES = {"quick": 3, "background": 2, "save": 1, "watch": 1}  # workers: what is slow holds up only its like
+# Numbers of workers: what is slow holds up only its like.
+LANES = {"quick": 3, "background": 2, "save": 1, "watch": 1}
 LANE_OF = {"reduce": "background", "saved": "background", "sky": "background",
-           "keep": "background", "save": "save", "watch": "watch"}
+           "keep": "background", "histogram": "background", "region": "background",
+           "save": "save", "watch": "watch"}
 
 QUIET = ("watch", "warm")  # what nobody waits for
 

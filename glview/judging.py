@@ -53,11 +53,13 @@ class Look:
 @dataclass(frozen=True)
 class Change:
     """box: (y0, x0, y1, x1); edits: (h, w) uint8 codes that it gets, or None to leave them;
-    verdicts: changes as a history.Verdict has them."""
+    verdicts: changes as a history.Verdict has them; pixel: (y, x) of the object as it is then, or
+    None if it stays as it is or goes."""
 
     box: tuple[int, int, int, int]
     edits: np.ndarray | None
     verdicts: tuple[tuple[int, int, str, str], ...] = ()
+    pixel: tuple[int, int] | None = None
 
 
 def look_at(document, cursor=None):
@@ -180,7 +182,7 @@ def whole(look, row):
     member = verdicts.component(look.masked(box))
     if member is None:
         raise JudgingError("It has changed and is being counted again; press the key once more")
-    y, x = np.argwhere(member)[0] + box[:2]
+    y, x = np.unravel_index(member.argmax(), member.shape) + np.array(box[:2])
     margin = 1
     while True:
         wide = _grown(box, margin, look.shape)
@@ -218,7 +220,7 @@ def _reshaped(look, box, member, wanted):
     said = [one for *_, one, _ in _said(look, box, member)]
     lost = list(_said(look, box, member & ~wanted))
     changes = _judged(look, box, wanted, said[-1], member) if lost else ()
-    return Change(box, edits, changes)
+    return Change(box, edits, changes, _anchor(look, box, wanted))
 
 
 def _edits(look, box, masked, wanted):
@@ -230,15 +232,20 @@ def _edits(look, box, masked, wanted):
 def _judged(look, box, member, said, before=None):
     """Changes of verdicts so that `said` is said of the object, by one anchor; `before`: its pixels
     until now, if others."""
-    y0, x0, y1, x1 = box
-    confidence = None if look.confidence is None else look.confidence[y0:y1, x0:x1]
-    y, x = verdicts.anchor(member, confidence)
-    here = y0 + y, x0 + x
+    here = _anchor(look, box, member)
     old = list(_said(look, box, member if before is None else before))
     changes = [one for one in old if one[:2] != here]
     if look.verdicts.get(here) != said:
         changes.append((*here, look.verdicts.get(here, ""), said))
     return tuple(changes)
+
+
+def _anchor(look, box, member):
+    y0, x0, _, x1 = box
+    rows = None if look.confidence is None else (
+        lambda first, last: look.confidence[y0 + first : y0 + last, x0:x1])
+    y, x = verdicts.anchor(member, rows)
+    return y0 + y, x0 + x
 
 
 def _said(look, box, member):

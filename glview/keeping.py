@@ -77,12 +77,13 @@ class Keeper:
                      if document in one.documents.values())
         detection, edits = replace(document.detection), document.edits.plane.copy()
         step, stamp, settings = document.history.last, detection.stamps.now, document.mask
-        verdicts, dq = dict(document.verdicts), self.workspace.dq
+        more = {"verdicts": dict(document.verdicts), "dq": self.workspace.dq, "clean": clean,
+                "look": document.stretch}
 
         def work(cancelled):
             self._before()
             return saving.write(document.image, detection, settings, edits, entry.stamp, beside,
-                                verdicts=verdicts, dq=dq, clean=clean)
+                                **more)
 
         def done(result):
             if result.place == "extension":  # else it is as it was, and perhaps changed before

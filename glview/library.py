@@ -138,6 +138,7 @@ class Library:
         """A file was looked into: make its document and start what takes longer."""
         document = opening.document_of(opened, self.workspace.budget.pyramid)
         document.stretch = self._look(entry, entry.document)
+        document.usual = self._settings.usual
         self._arrived(entry)
         image, key = opened.image, (opened.image.hdu, opened.image.plane)
         entry.documents[key] = document

@@ -6,6 +6,7 @@ import numpy as np
 from glview import judging
 from glview.core import listing, verdicts
 from glview.core.catalogue import Catalogue
+from glview.core.history import Together, Verdict
 from glview.core.listing import Rules
 from glview.core.mask import EDIT_ADD, EDIT_DELETE, MaskSettings
 from glview.core.objects import OBJECT, find_objects
@@ -39,6 +40,7 @@ class Listing:
         self._bright = Latest(jobs, "bright", lambda error: workspace.notify(
             f"Bright pixels cannot be looked for: {error}"))
         self._pixels, self._picked, self._known, self._left = [], None, {}, None
+        self._held = self._review = self._wanted = None
 
     def update(self, document):
         """Bring the list up to date with the document, after the reviewer; quick if it is."""
@@ -56,11 +58,16 @@ class Listing:
         self.reviewed = verdicts.progress(document.verdicts, codes, gone)
         bright = self._near_bright(document, objects) if self.rules.bright else None
         falling, order = self._of("order", (rows, self.sort), lambda: listing.ordered(
-            self.rows, self.codes, *self.sort))
+            self.rows, self.codes, *self.sort, len(objects)))
         seen = document.seen if self.rules.in_view else None
         self.order, _ = self._of("shown", (order, self.rules, seen, self._bright.key), lambda: (
             falling[self._shown(document, seen, bright)[falling]]))
         self._find_selected(document)
+        number = -1 if self._wanted is None else self._number(document, *self._wanted)
+        if number >= 0:
+            self.select(document, number)
+        elif document.review.key == (document.key, *document.mask_key):
+            self._wanted = None  # it is counted, and there is none
 
     def _of(self, name, key, make):
         """(what was made for the key, its name for other keys); made again only for another key."""
@@ -113,13 +120,21 @@ class Listing:
     # which one is selected
 
     def _find_selected(self, document):
-        chosen = self._reviewer.selected(document)
+        chosen, before = self._reviewer.selected(document), self.selected
+        if chosen is None and self._held is not None:
+            number = self._number(document, *self._held)
+            if number >= 0:
+                document.review.selected = document.review.order.place(number)
+                chosen = self._reviewer.selected(document)
         if chosen is not None:
             self.selected, self._picked = int(chosen["id"]) - 1, None
         else:
             first = len(self.rows) - len(self._pixels)
             self.selected = (first + self._pixels.index(self._picked)
                              if self._picked in self._pixels else -1)
+        if document.review is self._review and self.selected not in (before, -1):
+            self.flights, self._left = self.flights + 1, None  # the mouse chose it in a picture
+        self._review = document.review
         self._find_place()
 
     def _find_place(self):
@@ -134,7 +149,7 @@ class Listing:
         """Select a row and fly there; where only what is in view is shown, the view stays."""
         view, fit = self.workspace.view, self.workspace.fit
         self.selected, self.flights, review = number, self.flights + 1, document.review
-        self._left = None
+        self._left = self._held = self._wanted = None
         self._find_place()
         if self.is_gone(number):
             review.selected = -1
@@ -152,6 +167,12 @@ class Listing:
         self.workspace.view, self.workspace.fit = View(*map(float, middle), float(zoom)), False
         self.workspace.cursor = int(row["cy"] + 0.5), int(row["cx"] + 0.5)
 
+    def went_back(self, step):
+        """A step was taken back: if it judged an object, that is selected once it is counted."""
+        steps = step.steps if isinstance(step, Together) else (step,)
+        self._wanted = next((change[:2] for one in steps if isinstance(one, Verdict)
+                             for change in one.changes), None)
+
     def step(self, document, change):
         """Select the next (+1) or the previous (-1) row of those shown, round and round."""
         count, start = len(self.order), self._start
@@ -160,10 +181,10 @@ class Listing:
             place = start + change if here else start + min(change, 0)
             self.select(document, int(self.order[place % count]))
 
-    def hold_place(self):
-        """The selected object gets another shape, and perhaps another place: the next one is still
-        the one that came after it until now."""
-        self._left = self.place if self._left is None else self._left
+    def hold(self, pixel):
+        """The selected object gets another shape, and perhaps another place: it is the one at a
+        pixel (y, x) then, and the next is still what came after it until now."""
+        self._held, self._left = pixel, self.place if self._left is None else self._left
 
     @property
     def _start(self):

@@ -6,7 +6,6 @@ import queue
 import threading
 import time
 
-from glview.core.crew import step_back
 from glview.files.editlog import line_of
 
 SYNC_SECONDS = 1.0  # between two syncs to the disk: what a power cut may cost
@@ -127,7 +126,8 @@ class Writer:
         self._thread.join()
 
     def _work(self):
-        step_back()
+        # Not one that steps back: it holds Python's lock now and then, and put off the cores with
+        # that, it would hold up the main thread for a tenth of a second.
         while True:
             try:
                 log, task = self._tasks.get(timeout=self._patience())

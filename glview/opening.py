@@ -61,10 +61,13 @@ def look_into(path, ext=None, coming=None):
     FITS file, so that this can run before the window is up.
     """
     from glview.files import open_images
+    from glview.files.recovery import recover
     from glview.files.source import stamp_of
 
+    told = tuple(filter(None, [recover(path)]))  # first, for it changes the stamp
     before = stamp_of(os.stat(path)) if os.path.exists(path) else None
-    images = tuple(replace(image, stamp=before) for image in open_images(path, ext, coming))
+    images = tuple(replace(image, stamp=before, notes=told + image.notes)
+                   for image in open_images(path, ext, coming))
     return replace(look_at(images, images[0]), stamp=before)
 
 

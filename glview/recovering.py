@@ -208,7 +208,7 @@ def _show_detection(document, found):
     if found.confidence is None:
         return
     detection = document.detection
-    detection.confidence = found.confidence
+    detection.confidence, detection.coverage, detection.part = found.confidence, None, None
     detection.covered = float(found.found.get("covered", 1.0))
     detection.provenance = dict(found.found.get("provenance", {}))
     detection.status = f"Detection of {_clock(found.when)}, not saved yet."
@@ -224,7 +224,7 @@ class Snapshot:
         self._saved, self._verdicts = history.saved, dict(document.verdicts)
         self._mask, self._plane = document.mask, document.edits.plane.copy()
         self._detection = {name: getattr(detection, name) for name in
-                           ("confidence", "covered", "provenance", "status")}
+                           ("confidence", "covered", "coverage", "provenance", "part", "status")}
         self._on_disk = document.saved == detection.stamps.now
 
     def holds(self, document):

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from glview import opening
-from glview.core import compiled, crew, cutout, mask, plane
+from glview.core import clean, compiled, crew, cutout, flood, histogram, mask, plane, pyramid
 from glview.core.candidates import Candidates
 from glview.core.catalogue import Catalogue
 from glview.core.counting import Counter
@@ -36,7 +36,10 @@ def picture():
             path = Path(folder) / "rehearsal.fits"
             path.write_bytes(_fits(_values().astype(kind), code))
             image = opening.look_into(path).image
-            opening.reduce(image, opening.pyramid_for(image))
+            levels = opening.pyramid_for(image)
+            opening.reduce(image, levels)
+            for level in (1, 3):
+                pyramid.tile(image, levels, level, 0, 0)
 
 
 def edits():
@@ -83,7 +86,17 @@ def _grow(candidates, drawn):
     candidates.thin(candidates.count // 2)
 
 
-ACTS = {"picture": picture, "edits": edits, "objects": objects}
+def tools():
+    """A click with the pick tool, histograms, the picture without its cosmic rays."""
+    image, found = from_array(_values()), Plane.from_array(_values(), FLOOR)
+    flood.connected(np.ones((3, 3), bool), (1, 1))
+    for confidence in (_values(), found):
+        histogram.of_confidence(confidence, histogram.edges_between(0.0, 1.0, 4))
+    for shown in (image, from_array(_values().astype(np.float64))):
+        clean.cleaned(shown, mask.FinalMask(found, MaskSettings()))[0:40, 0:40]
+
+
+ACTS = {"picture": picture, "edits": edits, "objects": objects, "tools": tools}
 
 
 def _values():

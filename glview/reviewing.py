@@ -16,11 +16,16 @@ class Reviewer:
     """Keeps `document.review` true to the document's mask."""
 
     def __init__(self, workspace, jobs, thumbnails):
-        self.workspace, self._jobs, self._thumbnails = workspace, jobs, thumbnails
+        self.workspace, self._jobs = workspace, jobs
+        self.show_on(thumbnails)
         self._asked = self._counting = None
         self._until = 0.0  # when a detection has had the cores for long enough
         self.wishes = {}
         self._scroll = False
+
+    def show_on(self, thumbnails):
+        """Draw the objects' pictures on these Thumbnails from now on."""
+        self._thumbnails = thumbnails
 
     def update(self, document):
         """Once a frame, before anything is shown of the objects."""

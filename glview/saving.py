@@ -6,13 +6,16 @@ from dataclasses import replace
 import numpy as np
 
 import glview
-from glview.core import plane
+from glview.core import looks, plane
 from glview.core.cancel import Cancelled
 from glview.core.clean import FARTHEST, NEAREST, cleaned
 from glview.core.edits import Edits, as_plane, counted
 from glview.core.history import History
 from glview.core.mask import EDIT_ADD, EDIT_DELETE, FinalMask, MaskSettings
 from glview.core.plane import Plane
+from glview.core.stretch import Stretch
+
+OF_ONE_SAVE = {"covered", "dq", "reviewed", "cleaning", "look"}  # provenance that is made anew
 
 
 def read(image):
@@ -101,6 +104,9 @@ def restore(document, saved, found):
     document.mask = settings
     document.edits = Edits(document.image.shape, edits)
     document.verdicts = dict(saved.review)
+    look = looks.from_text(saved.provenance.get("look"))
+    if look is not None and document.stretch is document.usual:  # else somebody chose another one
+        document.stretch = document.usual = look
     document.history = History()  # steps taken before this belong to settings that are gone
     document.saved = detection.stamps.now
 
@@ -117,19 +123,19 @@ def _share(value):
 
 
 def write(image, detection, settings, edits, stamp, beside=False, *, verdicts=None, dq=None,
-          clean=False):
+          clean=False, look=None):
     """Save the final mask, the confidence, the edits and the verdicts; worker.
 
     detection: its confidence and provenance are saved; settings: MaskSettings; edits: a copy of the
     Plane, an array, or None; stamp: of the file when it was opened, for a file that changed since
     is refused; beside: into a file of its own beside the image's, which may then have changed.
     verdicts: as in Document; dq: a key of files.dq.CONVENTIONS, None for what was saved before;
-    clean: save the image without its cosmic rays too.
+    clean: save the image without its cosmic rays too; look: the Stretch it is displayed with.
     Returns files.save.SaveResult; raises files.save.SaveError.
     """
     confidence, known = detection.confidence, dict(detection.provenance)
     dq = dq or known.get("dq")
-    known = {name: known[name] for name in known.keys() - {"covered", "dq", "reviewed", "cleaning"}}
+    known = {name: known[name] for name in known.keys() - OF_ONE_SAVE}
     if detection.running or isinstance(confidence, Plane):  # a model may fill it at this moment
         confidence = None if confidence is None else confidence.copy()
     added, deleted = (0, 0) if edits is None else counted(as_plane(edits))
@@ -142,6 +148,8 @@ def write(image, detection, settings, edits, stamp, beside=False, *, verdicts=No
         "added": added,
         "deleted": deleted,
     }
+    if look not in (None, Stretch()):  # the usual one is not worth keeping against others' taste
+        provenance["look"] = looks.to_text(look)
     if confidence is not None and detection.covered < 1.0:
         provenance["covered"] = round(detection.covered, 6)
     if image.planes > 1:

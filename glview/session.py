@@ -112,6 +112,7 @@ def run_window(entries, options):
                     on_drop=lambda paths: desk_of[0].library.add(paths))
     desk = Desk(window, workspace, settings, unsaved_folder())
     desk_of.append(desk)
+    desk.detector.ahead = True
     with closing(desk):
         show_first(desk, first)
         desk.run(_each_frame(desk, options))
@@ -204,6 +205,8 @@ def work(desk, options):
     document.change(**{k: v for k, v in settings.items() if v is not None})
     if options.detect:
         desk.detector.start(document)
+    elif options.model:
+        desk.detector.expect()
 
 
 def _look_at(workspace, document, options):

@@ -100,9 +100,15 @@ class Settings:
         return {"size": self.size, "model": self.model, "brush": self.brush,
                 **{name: getattr(self.stretch, name) for name in KEPT}}
 
+    @property
+    def usual(self):
+        """The stretch of new files, or None if the command line asks for another one."""
+        return None if self._asked.keys() & set(KEPT) else self.stretch
+
     def like(self, document):
-        """Let new files start with the display of this Document; None changes nothing."""
-        if document is not None:
+        """Let new files start with the display of this Document; None changes nothing, and neither
+        does a display that nobody chose in this run."""
+        if document is not None and document.stretch is not document.usual:
             names = [name for name in KEPT if getattr(document.stretch, name) != "user"]
             kept = {name: getattr(document.stretch, name) for name in names}
             self.stretch = replace(self.stretch, **kept)

@@ -88,7 +88,7 @@ DONE = {"done": True, "notes": [], "seconds": 1.5}
 class Child:
     """Stands in for `remote.Detection`; says what the test puts into `events`."""
 
-    def __init__(self, image, name, request, wake):
+    def __init__(self, image, name, request, wake, spare):
         self.image, self.name, self.request, self.wake = image, name, request, wake
         self.events, self.closed, self.looks = [], 0, []
 

@@ -46,7 +46,7 @@ class Disk:
 
     at: the number of the call, or (name, n) for the n-th of that name. fault: "kill"; "die", which
     raises Killed at this call and at all that follow; an errno; or (errno, "on"): from then on all
-    fail, of a full disk those that take space. torn: half of the bytes of a write are written before it fails.
+    fail, of a full disk those that take space. torn: half of a write is done before it fails.
     """
 
     def __init__(self, at=None, fault=None, torn=False):

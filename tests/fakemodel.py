@@ -13,10 +13,10 @@ from types import SimpleNamespace
 import numpy as np
 from astropy.io import fits
 
-from glview.batch import line, pool, work
+from glview.batch import line, pool, work, writing
 from glview.batch.plan import Request, plan
 from glview.core.cancel import Cancelled
-from glview.files.save import save_mask
+from glview.files.save import save_masks
 from glview.models.registry import lookup
 
 PLAIN, DIE, DIE_ONCE, FAIL, FAIL_ONCE, MEMORY, SLOW = 0, -1, -2, -3, -4, -5, -6
@@ -85,7 +85,7 @@ def noted(folder, name):
 
 
 def counted_save(*arguments, **options):
-    done = save_mask(*arguments, **options)
+    done = save_masks(*arguments, **options)
     note("written", done.path.name)
     return done
 
@@ -113,7 +113,7 @@ def left(folder):
 
 
 def install():
-    pool.load, work.save_mask = FakeModel, counted_save
+    pool.load, writing.save_masks = FakeModel, counted_save
 
 
 def make_frame(path, code=PLAIN, shape=(40, 50), rays=3, **cards):

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 
 import numpy as np
 import pytest
+from imgui_bundle import imgui
 from robot import Robot
 
 from glview import library, opening
@@ -204,3 +205,37 @@ def test_a_detection_has_the_cores_between_its_frames(staged, monkeypatch):
     began, first = time.monotonic(), desk.frames
     platform.play(desk, ["nothing"] + ["user"] * 10)
     assert desk.frames - first >= 10 * FRAMES_AFTER_EVENT
+
+
+def test_textures_that_are_lost_are_made_anew_and_the_pictures_come_back(monkeypatch):
+    with Robot(noise()) as robot:
+        added, before = stroke(robot), robot.part("image").copy()
+        robot.settle()
+        scene = robot.desk.scene
+        monkeypatch.setattr(scene, "draw", lambda workspace: 1 / 0)
+        robot.frame(3)
+        assert robot.desk.scene is not scene and len(robot.workspace.notices) == 1
+        robot.settle()
+        assert robot.document.edits.added == added
+        assert abs(robot.part("image").astype(int) - before).mean() < 10
+        again = robot.desk.scene
+        monkeypatch.setattr(again, "draw", lambda workspace: [][0])
+        robot.frame(5)
+        assert robot.desk.scene is again, "not over and over"
+
+
+@pytest.mark.parametrize("name", ["new_frame", "render"])
+def test_an_interface_that_breaks_off_in_the_middle_of_a_frame_comes_back(monkeypatch, name):
+    with Robot(noise()) as robot:
+        real, calls = getattr(imgui, name), []
+
+        def fail():
+            calls.append(1)
+            if len(calls) == 1:
+                raise RuntimeError("assertion failed")
+            real()
+
+        monkeypatch.setattr(imgui, name, fail)
+        robot.frame(4)
+        assert any("assertion failed" in notice for notice in robot.workspace.notices)
+        assert robot.in_sight() >= {"image", "mask"} and stroke(robot) > 5

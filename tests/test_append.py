@@ -8,16 +8,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+import failing
 import numpy as np
 import pytest
 from astropy.io import fits
+from headless import Desk, paint
 
+from glview import watching
 from glview.core.edits import Edits
 from glview.core.mask import FinalMask, MaskSettings
-from glview.files import append, journal, open_images
+from glview.files import append, journal, open_images, save
 from glview.files.header import walk
 from glview.files.save import SaveError, load_mask, save_mask, stamp
 from glview.files.source import FileChangedError
+from glview.library import mask_of
 
 ROOT = Path(__file__).parent.parent
 SHAPE = (60, 70)
@@ -68,6 +72,21 @@ def test_a_small_file_is_copied_unless_that_would_part_it_from_its_other_names(f
     os.link(frame, frame.with_name("link.fits"))
     assert save_mask(frame, ~MASK).method == "append"
     np.testing.assert_array_equal(load_mask(frame.with_name("link.fits")).mask, ~MASK)
+
+
+def test_a_small_file_is_appended_to_where_the_disk_has_no_room_for_a_copy(frame, monkeypatch):
+    before = frame.read_bytes()
+    with failing.failing(failing.Disk(("copy_file_range", 1), errno.ENOSPC)):
+        result = save_mask(frame, MASK)
+    assert result.method == "append" and "no room for a copy" in result.why
+    assert os.listdir(frame.parent) == ["frame.fits"] and frame.read_bytes().startswith(before)
+    monkeypatch.setattr(append, "file_system", lambda path: "nfs")
+    before = frame.read_bytes()
+    for number, words in ((errno.ENOSPC, "the disk is full"), (errno.EIO, "Input/output error")):
+        with failing.failing(failing.Disk(("copy_file_range", 1), number)):
+            with pytest.raises(SaveError, match=words):
+                save_mask(frame, ~MASK)
+        assert frame.read_bytes() == before
 
 
 def test_nothing_before_the_end_is_read_or_written(tmp_path, large, monkeypatch):
@@ -157,7 +176,7 @@ def test_a_method_that_cannot_be_is_refused_and_an_unknown_one_too(frame, tmp_pa
     np.save(tmp_path / "a.npy", SCENE)
     with pytest.raises(SaveError, match=r"'append': a\.npy is not a plain FITS file"):
         save_mask(tmp_path / "a.npy", MASK, method="append")
-    with pytest.raises(SaveError, match="'copy': .*not a plain FITS file"):
+    with pytest.raises(SaveError, match=r"'copy': .*not a plain FITS file"):
         save_mask(tmp_path / "a.npy", MASK, method="copy")
     with pytest.raises(SaveError, match="one of auto, append, copy, beside"):
         save_mask(frame, MASK, method="apend")
@@ -173,6 +192,19 @@ def test_while_another_program_saves_into_it_the_mask_goes_beside(frame, large):
     assert result.method == "beside" and "another program is saving" in result.why
     assert frame.read_bytes() == before
     np.testing.assert_array_equal(load_mask(frame).mask, MASK)
+
+
+@pytest.mark.parametrize("method", ["auto", "append", "copy"])
+def test_a_file_that_is_gone_when_it_is_to_be_saved_is_told(frame, large, monkeypatch, method):
+    def meanwhile(version, method):
+        os.unlink(frame)
+        return put(version, method)
+
+    put = save.put
+    monkeypatch.setattr(save, "put", meanwhile)
+    with pytest.raises(SaveError):
+        save_mask(frame, MASK, method=method)
+    assert not frame.exists() and not journal.exists(frame)
 
 
 @pytest.mark.parametrize("what", ["truncated", "rewritten", "replaced"])
@@ -194,6 +226,19 @@ def change(frame, other, what):
         frame.write_bytes(other.read_bytes())
     else:
         os.replace(other, frame)
+
+
+def test_a_file_that_changes_while_the_mask_is_prepared_is_left_alone(frame, large, monkeypatch):
+    def meanwhile(version):
+        made = tail_of(version)
+        add_another(frame)
+        return made
+
+    tail_of = append.tail_of
+    monkeypatch.setattr(append, "tail_of", meanwhile)
+    with pytest.raises(SaveError, match="changed by another program meanwhile"):
+        save_mask(frame, MASK)
+    assert names(frame) == ["PRIMARY", "OTHER"] and not journal.exists(frame)
 
 
 def test_a_file_that_is_replaced_while_it_is_saved_is_left_alone(frame, large, monkeypatch):
@@ -242,6 +287,40 @@ def test_an_image_is_readable_while_a_save_is_under_way(tmp_path, large, monkeyp
     save_mask(path, MASK)
     assert seen == [True] * 4
     assert image[:, :].shape == SHAPE
+
+
+def test_the_window_saves_into_a_large_file_and_goes_on(frame, large, monkeypatch):
+    desk = Desk(frame)
+    monkeypatch.setattr(watching, "EVERY", 0.001)
+    watcher, before = watching.Watcher(desk.workspace, desk.jobs), frame.read_bytes()
+    desk.show(0)
+    for row in (5, 10):
+        paint(desk.document, row)
+        desk.library.save()
+        desk.settle()
+        for _ in range(20):
+            watcher.update()
+            desk.settle()
+        assert "frame.fits (extension) at" in desk.workspace.told
+        assert not desk.document.changed and not desk.workspace.notices
+        np.testing.assert_array_equal(desk.document.image[:, :], SCENE)
+    assert frame.read_bytes().startswith(before) and names(frame) == ["PRIMARY", "CR_MASK",
+                                                                      "CR_EDITS"]
+    assert (load_mask(frame).mask == mask_of(desk.document)).all()
+    desk.jobs.close()
+
+
+def test_the_window_tells_of_a_save_that_was_cut_short(frame, large):
+    desk = Desk(frame)
+    with failing.failing(failing.Disk(("fdatasync", 2), "die")):
+        with pytest.raises(failing.Killed):
+            save_mask(frame, MASK)
+    desk.show(0)
+    assert desk.workspace.notices == [
+        "frame.fits[PRIMARY]: a save that was cut short was finished: the mask is whole"]
+    np.testing.assert_array_equal(mask_of(desk.document), MASK)
+    assert desk.workspace.entry.stamp == desk.document.image.stamp == stamp(frame)
+    desk.jobs.close()
 
 
 def run(code, path):

@@ -1,7 +1,6 @@
 """What opening a file does about a save that was cut short, and what it never does."""
 
 import fcntl
-import gc
 import os
 
 import numpy as np
@@ -14,6 +13,7 @@ from glview.files.header import scan, walk
 from glview.files.recovery import recover
 from glview.files.save import load_mask, save_mask
 
+SHORTER = "append-shorter"
 OTHER = np.arange(9, dtype=np.int16).reshape(3, 3)
 PLACED, BODY, HEADER, ENDED = ("fdatasync", 1), ("fdatasync", 2), ("fsync", 3), ("unlink", 1)
 """The calls before which a save is cut: the placeholder is there; all but the header; all; the
@@ -32,7 +32,6 @@ def cut_short(folder, kind, at):
     before = path.read_bytes()
     with failing(Disk(at, "die")), pytest.raises(Killed):
         save(place, kind)
-    gc.collect()  # the dead hold no locks
     assert journal.exists(path)
     return path, before
 
@@ -94,6 +93,7 @@ def test_what_another_program_wrote_behind_it_meanwhile_stays(tmp_path, kind, at
     assert fits.getdata(path, "OTHER").tolist() == OTHER.tolist()
     if at == PLACED:
         assert path.read_bytes().startswith(before)
+        assert ("GLV_PENDING" in told) == ("GLV_PENDING" in names(path)) == (kind != SHORTER)
     else:
         np.testing.assert_array_equal(load_mask(path).mask, NEW)
     save_mask(path, NEW)  # what had to stay as a placeholder goes with the next save
@@ -137,6 +137,15 @@ def test_space_that_was_set_aside_is_not_cut_off_if_others_wrote_into_it(tmp_pat
     assert size > len(before)
     write_at(path, size - 100, b"data of another program")
     now = path.read_bytes()
+    assert "left as it is" in recover(path) and path.read_bytes() == now
+
+
+def test_zeros_behind_another_file_of_the_same_name_are_not_cut_off(tmp_path):
+    path, before = cut_short(tmp_path, "append", ("pwrite", 1))
+    now = path.read_bytes()
+    assert now[len(before) :].strip(b"\0") == b""
+    path.with_name("new.fits").write_bytes(now)
+    os.replace(path.with_name("new.fits"), path)
     assert "left as it is" in recover(path) and path.read_bytes() == now
 
 
@@ -191,7 +200,7 @@ def test_a_save_that_is_under_way_is_not_disturbed(tmp_path):
 def test_a_disk_that_fails_during_recovery_is_told_and_it_is_tried_again(tmp_path):
     path, before = cut_short(tmp_path, "append-longer", PLACED)
     with failing(Disk(("pwrite", 1), (5, "on"))):
-        assert "tried again" in recover(path)
+        assert "tries again" in recover(path)
     assert "taken back" in recover(path) and path.read_bytes() == before
 
 

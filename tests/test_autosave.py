@@ -292,3 +292,20 @@ class Working(RuleBasedStateMachine):
 
 TestWorking = Working.TestCase
 TestWorking.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+
+
+def test_a_confidence_that_follows_another_at_once_is_not_swept_away(frame, tmp_path):
+    """What is left to do for the first one comes when the second one is there already."""
+    desk = Desk(frame, tmp_path / "unsaved")
+    gate, detection = threading.Event(), desk.document.detection
+    for value in (0.2, 0.7):
+        detection.confidence = np.full(desk.document.image.shape, value, np.float32)
+        detection.stamps.touch((0, 0, *desk.document.image.shape))
+        desk.autosave._writer.do(None, lambda: gate.wait(0.5))  # a slow disk
+        desk.settle()
+    desk.autosave.sync()
+    image = desk.document.image
+    found = recovering.look(Place.of(tmp_path / "unsaved", image), image.shape)
+    assert (found.confidence == np.float32(0.7)).all()
+    assert len(list((tmp_path / "unsaved").glob("*.conf"))) == 1
+    desk.close()

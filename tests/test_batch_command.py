@@ -100,7 +100,7 @@ def test_the_table_has_a_line_for_each_image_and_the_exit_code_tells_failure(det
     assert out[0].split() == ["image", "shape", "read", "infer", "write", "objects", "masked",
                               "result"]
     done, = (line for line in out if line.startswith("a.fits"))
-    assert done.split()[1:4] == ["50", "x", "40"] and done.endswith("side file")
+    assert done.split()[1:4] == ["50", "x", "40"] and done.endswith("saved beside the image")
     assert done.split()[7:9] == ["3", "0.1500"]
     assert any(line.startswith("b.fits") and "FAILED: b.fits is no image" in line for line in out)
     assert out[-2].startswith("1 searched, 1 failed; ") and "Mpx/s" in out[-1]

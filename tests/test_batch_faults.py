@@ -11,7 +11,7 @@ import pytest
 from astropy.io import fits
 from fakemodel import FAIL, MEMORY, FakeModel, left, make_frame, run_files, status
 
-from glview.batch import frames, line, pool, work
+from glview.batch import frames, line, pool, work, writing
 from glview.batch.plan import Request, plan
 from glview.batch.pool import Models
 from glview.core.cancel import Cancelled
@@ -88,13 +88,13 @@ def test_weights_that_are_missing_are_a_row(batch, tmp_path, monkeypatch):
     assert left(tmp_path) == ["a.fits"]
 
 
-@pytest.mark.parametrize("stage", ["final_mask", "find_objects", "save_mask"])
+@pytest.mark.parametrize("stage", ["final_mask", "find_objects", "save_masks"])
 def test_too_little_memory_at_every_later_stage_is_a_row(batch, tmp_path, monkeypatch, stage):
     def fail(*arguments, **options):
         raise MemoryError
 
     make_frame(tmp_path / "a.fits")
-    monkeypatch.setattr(work, stage, fail)
+    monkeypatch.setattr(writing, stage, fail)
     row, = batch("a.fits")
     assert row.status == "failed" and "not enough memory" in row.error
     assert left(tmp_path) == ["a.fits"]
@@ -131,8 +131,8 @@ def test_a_result_that_another_worker_wrote_at_the_same_time(
         save(*arguments, **options)
         raise commit.SaveError("the file was changed by another program meanwhile")
 
-    save = work.save_mask
-    monkeypatch.setattr(work, "save_mask", meanwhile)
+    save = writing.save_masks
+    monkeypatch.setattr(writing, "save_masks", meanwhile)
     make_frame(tmp_path / "a.fits")
     row, = batch("a.fits", in_place=in_place)
     assert (row.status, row.method) == ("done", "another worker")
@@ -190,7 +190,7 @@ def test_reading_and_writing_go_on_beside_the_search_and_not_far_ahead(tmp_path,
         make_frame(tmp_path / f"{number}.fits")
     opened = []
     written = threading.Event()
-    opener, save_mask, detect = frames.open_with_source, work.save_mask, FakeModel.detect_cr
+    opener, save_masks, detect = frames.open_with_source, writing.save_masks, FakeModel.detect_cr
 
     def slow(self, image, *arguments, **options):
         slow.calls += 1
@@ -201,7 +201,7 @@ def test_reading_and_writing_go_on_beside_the_search_and_not_far_ahead(tmp_path,
         return detect(self, image, *arguments, **options)
 
     def write(*arguments, **options):
-        done = save_mask(*arguments, **options)
+        done = save_masks(*arguments, **options)
         written.set()
         return done
 
@@ -209,7 +209,7 @@ def test_reading_and_writing_go_on_beside_the_search_and_not_far_ahead(tmp_path,
     monkeypatch.setattr(FakeModel, "detect_cr", slow)
     monkeypatch.setattr(frames, "open_with_source", lambda path, ext: (
         opened.append(path), opener(path, ext))[1])
-    monkeypatch.setattr(work, "save_mask", write)
+    monkeypatch.setattr(writing, "save_masks", write)
     rows = list(line.run(work.Work(Request(), Models()), plan([tmp_path])))
     assert status(rows) == ["done"] * 6
     assert slow.ahead == 3  # two that were searched and the one that comes next

@@ -6,10 +6,12 @@ import pytest
 from astropy.io import fits
 from fakemodel import FakeModel, run_files
 
-from glview import arguments, cli
+from glview import arguments, cli, saving
 from glview.batch import command, pool
 from glview.core.mask import FinalMask, MaskSettings, final_mask
 from glview.core.plane import Plane
+from glview.core.tiles import Stamps
+from glview.document import Detection
 from glview.files import dq, open_images
 from glview.files.save import SaveError, load_mask, save_mask
 
@@ -216,6 +218,23 @@ def test_what_does_not_fit_is_told_and_changes_nothing(tmp_path, name, hdus, car
     with pytest.raises(SaveError, match=words):
         save_mask(path, MASK, hdu=1, dq=name)
     assert path.read_bytes() == before
+
+
+def test_flags_that_are_damaged_are_told_and_cost_the_window_nothing(tmp_path):
+    path = write(tmp_path, "hst", [fits.CompImageHDU(flags("i2"), name="DQ",
+                                                     compression_type="GZIP_1")])
+    size, content = path.stat().st_size, bytearray(path.read_bytes())
+    content[size - 12_000 : size - 9000] = bytes(3000)
+    path.write_bytes(content)
+    with pytest.raises(dq.FlagsError, match=r"flags in hst\.fits\[DQ\] cannot be read: .*plain"):
+        save_mask(path, MASK, None, EDITS, hdu=1, dq="hst")
+    assert path.read_bytes() == content
+    image = open_images(path)[0]
+    confidence = MODEL.astype(np.float32)
+    result = saving.write(image, Detection(Stamps(SHAPE), confidence, 1.0), MaskSettings(), EDITS,
+                          None, dq="hst")
+    assert "CR_MASK was saved, but no CR_DQ: the flags in" in result.warning
+    np.testing.assert_array_equal(load_mask(path, 1).mask, MASK)
 
 
 def test_old_decam_flags_are_bits(tmp_path):

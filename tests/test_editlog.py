@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from glview.core import history
 from glview.core.edits import Edits, Patch
-from glview.core.history import Set, Stroke, Together, Verdict
+from glview.core.history import Searched, Set, Stroke, Together, Verdict
 from glview.core.mask import SHAPES, MaskSettings
 from glview.core.plane import Plane
 from glview.files import confidence, editlog
@@ -44,7 +44,8 @@ said = st.sampled_from(["accepted", "rejected", ""])
 strokes = st.builds(Stroke, st.lists(patches() | whole(), max_size=4).map(tuple))
 changes = st.tuples(st.integers(0, 99), st.integers(0, 99), said, said)
 verdicts = st.builds(Verdict, st.lists(changes, max_size=3).map(tuple))
-simple = st.builds(Set, st.just("mask"), masks, masks) | strokes | verdicts
+searches = st.builds(Searched, st.tuples(*[st.integers(0, 99)] * 4))
+simple = st.builds(Set, st.just("mask"), masks, masks) | strokes | verdicts | searches
 steps = st.recursive(simple, lambda one: st.builds(Together, st.lists(one, max_size=3).map(tuple)),
                      max_leaves=4)
 

@@ -58,6 +58,16 @@ def test_a_frame_is_counted_as_by_numpy(values, low, width, bins):
     agrees(of_rows(lambda y0, y1: values[y0:y1], values.shape, edges), values)
 
 
+def test_values_on_edges_that_were_rounded_are_counted_as_by_numpy():
+    rng = np.random.default_rng(0)
+    for bins in (18, 24, 25, 26):
+        for _ in range(200):
+            low = float(np.float32(rng.normal()))
+            edges = edges_between(low, float(np.float32(low + abs(rng.normal()))), bins)
+            values = edges.astype(np.float32)[None]
+            agrees(of_rows(lambda y0, y1, rows=values: rows, values.shape, edges), values)
+
+
 @pytest.mark.parametrize("dtype", [">f4", "<f4", ">i2", "u1", "f8"])
 def test_bands_of_every_type_are_counted(monkeypatch, dtype):
     monkeypatch.setattr(histogram, "BAND", 300)

@@ -182,7 +182,7 @@ def test_the_verdict_follows_an_object_that_loses_its_surest_pixel():
 
 
 def test_merging_makes_one_object_of_the_nearest_two(document):
-    labels, count = ndimage.label(mask_now(document), EIGHT)
+    _, count = ndimage.label(mask_now(document), EIGHT)
     before, after = do(document, judging.merge, 3, 8)
     assert ndimage.label(after, EIGHT)[1] == count - 1
     assert (after & before == before).all()
@@ -241,7 +241,7 @@ def test_an_object_inside_anothers_box_is_left_alone():
     confidence[5:8, 10:12] = 0.8
     document = document_with(confidence)
     inner = object_at(document, 5, 10)
-    before, after = do(document, judging.reject, 10, 2)
+    _, after = do(document, judging.reject, 10, 2)
     assert (after == inner).all()
 
 

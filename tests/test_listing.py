@@ -48,6 +48,18 @@ rules = st.builds(Rules, st.integers(0, 9), st.sampled_from(listing.SAID), st.bo
                   st.booleans(), st.booleans())
 
 
+def test_rows_that_are_added_at_the_end_get_their_place():
+    _, _, rows, codes = frame(2)
+    late = np.arange(len(rows)) % 5 == 2
+    mixed = np.concatenate([rows[~late], rows[late]])
+    for column, falling in (("area", True), ("y", False), ("state", False)):
+        found = listing.ordered(mixed, np.zeros(len(rows), np.uint8), column, falling,
+                                (~late).sum())
+        whole = listing.ordered(rows, np.zeros(len(rows), np.uint8), column, falling)
+        assert (mixed[found]["id"] == rows[whole]["id"]).all()
+    assert len(codes) == len(rows)
+
+
 @given(rules, st.tuples(st.floats(-5, 60), st.floats(-5, 90)), st.integers(0, 3))
 def test_the_rules_by_definition(rules, corner, seed):
     _, _, rows, codes = frame(seed)

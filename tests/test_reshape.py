@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import ndimage
@@ -20,11 +20,13 @@ def largest(mask):
     return labels == 1 + np.argmax(np.bincount(labels.ravel())[1:]) if mask.any() else mask
 
 
+@settings(deadline=None)
 @given(masks)
 def test_growing_is_scipys_dilation(member):
     assert (reshape.grown(member) == ndimage.binary_dilation(member, EIGHT)).all()
 
 
+@settings(deadline=None)
 @given(masks, st.booleans())
 def test_shrinking_is_scipys_erosion(member, open_edges):
     expected = ndimage.binary_erosion(member, EIGHT, border_value=open_edges)
@@ -41,12 +43,14 @@ def test_only_the_frames_own_edge_keeps_its_pixels(edge):
     assert (kept == expected).all()
 
 
+@settings(deadline=None)
 @given(masks)
 def test_the_rim_has_a_neighbour_outside(member):
     inner = ndimage.binary_erosion(member)
     assert (reshape.rim(member) == (member & ~inner)).all()
 
 
+@settings(deadline=None)
 @given(arrays.arrays(bool, (9, 12)), st.integers(1, 64))
 def test_what_lies_between_joins_the_two_by_the_shortest_way(mask, pairs):
     member = largest(mask)
@@ -70,6 +74,7 @@ def test_what_lies_between_joins_the_two_by_the_shortest_way(mask, pairs):
     assert len(gap) + 1 in steps
 
 
+@settings(deadline=None)
 @given(arrays.arrays(bool, (9, 12)))
 def test_a_cut_leaves_no_way_across(mask):
     member = largest(mask)
@@ -83,6 +88,7 @@ def test_a_cut_leaves_no_way_across(mask):
     assert ndimage.label(member & ~cut, EIGHT)[1] >= 2
 
 
+@settings(deadline=None)
 @given(arrays.arrays(bool, (9, 12)), st.data())
 def test_a_cut_goes_through_the_pixel_that_is_pointed_at(mask, data):
     member = largest(mask)

@@ -309,7 +309,7 @@ def test_an_error_at_any_step_leaves_everything_as_it_was(frame, monkeypatch, st
         with monkeypatch.context() as patch:
             patch.setattr(os, step, fail)
             try:
-                result = save_mask(frame, MASK, PROBABILITY)
+                result = save_mask(frame, MASK, PROBABILITY, method="copy")
             except SaveError as error:
                 assert "frame.fits" in str(error)
             else:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -201,11 +202,30 @@ def test_a_long_curve_keeps_its_ends():
     assert thinned(values[:10]) is not None and len(thinned(values[:10])) == 10
 
 
-def test_without_matplotlib_it_is_told_before_any_work(score, known, monkeypatch):
+def test_without_matplotlib_the_table_comes_and_then_what_is_missing(score, known, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     monkeypatch.delitem(sys.modules, "glview.score.plot", raising=False)
     monkeypatch.delattr(glview.score, "plot", raising=False)
     code, out, err = score("map.fits", "truth.fits", "--plot", "out.png")
-    assert (code, out) == (2, []) and "pip install 'glview[plot]'" in err[0]
+    assert code == 2 and any("the best F1" in line for line in out)
+    assert err == ["glview score: --plot needs the package matplotlib: pip install 'glview[plot]'"]
+    code, out, _ = score("map.fits", "truth.fits", "--plot", "out.txt")
+    assert (code, out) == (2, []), "a wrong name is told before any work"
     assert score("map.fits", "truth.fits")[0] == 0
+
+
+def test_the_figures_of_the_readme_are_true(tmp_path, capsys):
+    data = Path(glview.__file__).parent / "data"
+    truth = str(data / "demo_truth.fits.gz")
+    assert cli.main(["detect", str(data / "demo.fits.gz"), "-o", str(tmp_path)]) == 0
+    capsys.readouterr()
+    found = str(tmp_path / "demo.fits.gz.glview.fits")
+    assert cli.main(["score", found, truth, "--ignore", truth, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    text = " ".join((Path(__file__).parent.parent / "README.md").read_text().split())
+    chosen, sizes = told["chosen"], told["objects"]["by_size"]
+    assert f"finds {chosen['recall']:.3f} of the ray pixels" in text
+    assert f"a precision of {chosen['precision']:.3f}" in text
+    assert sum(size["found"] for size in sizes) == sum(size["objects"] for size in sizes) == 40
+    assert told["objects"]["false"] == 0 and f"ROC curve is {told['auc']:.4f}" in text

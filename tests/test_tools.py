@@ -231,10 +231,11 @@ def test_alt_takes_the_whole_object_of_the_final_mask_out(helper):
     confidence[100, 100] = 0.9
     tell(document, confidence)
     document.change(dilation=1)
-    document.edits.put(24, 169, np.ones((1, 1), np.uint8))  # joined to it by hand, at a corner
+    document.edits.put(24, 28, np.ones((1, 1), np.uint8))  # joined to it by hand, at a corner
+    document.edits.put(18, 100, np.full((7, 1), EDIT_DELETE, np.uint8))  # and cut in two
     before = mask_of(document)
     labels, _ = ndimage.label(before, np.ones((3, 3)))
-    assert helper.click(document, (21, 35), remove=True) == "711 pixels deleted"
+    assert helper.click(document, (21, 35), remove=True) == "356 pixels deleted"
     assert (mask_of(document) == (before & (labels != labels[21, 35]))).all()
     assert helper.click(document, (150, 20), remove=True) == "No object of the mask is here"
     document.history.undo(document)

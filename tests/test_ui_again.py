@@ -1,9 +1,22 @@
 """Detect again in view: only that is searched and replaced, and undo brings the earlier back."""
 
+import os
+
 import numpy as np
 import pytest
 from astropy.io import fits
-from detections import DONE, READY, SHIPPED, frame, stand_ins, tile
+from detections import (
+    DONE,
+    READY,
+    SHIPPED,
+    frame,
+    only_linux,
+    saved,
+    stand_ins,
+    tile,
+    until,
+)
+from detections import children as children_of
 from robot import Robot
 
 from glview.core import plane
@@ -303,3 +316,20 @@ def test_after_a_crash_the_step_is_there_but_changes_nothing(robot, children):
     for box in ((0, 0, 201, 10), (-1, 0, 5, 5), (9, 9, 8, 20)):
         with pytest.raises(ValueError, match="outside"):
             unpacked(packed(Searched(box)), SHAPE)
+
+
+@only_linux
+def test_nothing_is_started_where_no_window_stays_open(tmp_path):
+    before = children_of(os.getpid())
+    with Robot(saved(tmp_path).path, model="ACS-WFC") as robot:
+        robot.move("##model")
+        robot.frame(3)
+        assert children_of(os.getpid()) == before
+        robot.desk.detector.ahead = True
+        robot.frame(3)
+        until(lambda: len(children_of(os.getpid())) == len(before) + 1)
+        robot.frame(3)
+        robot.key("D")
+        robot.settle()
+        until(lambda: len(children_of(os.getpid())) == len(before) + 1)
+    until(lambda: children_of(os.getpid()) == before)

@@ -94,6 +94,7 @@ def test_a_click_beside_the_lines_changes_nothing(robot):
     lines = line_at(robot, "pixels")
     robot.click("pixels", across=(lines[0] + lines[1]) / 2)
     robot.click("pixels", across=lines[0])
+    pull(robot, "pixels", (lines[0] + lines[1]) / 2, 0.9)
     assert robot.document.stretch == stretch
 
 
@@ -126,7 +127,8 @@ def test_the_threshold_is_dragged_on_the_confidences_as_one_step(robot):
     robot.key("Ctrl+Z", times=2)
     assert robot.document.mask == MaskSettings() and not robot.document.history.done
     robot.click("confidences", across=0.8)
-    assert not robot.document.history.done
+    pull(robot, "confidences", 0.8, 0.4)
+    assert not robot.document.history.done and robot.document.mask == MaskSettings()
 
 
 def test_counts_are_told_of_the_bin_under_the_mouse(robot, monkeypatch):

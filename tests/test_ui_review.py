@@ -81,10 +81,11 @@ def test_each_decision_is_one_step_of_undo(robot):
     press(robot, "N", "A", "X")
     assert len(robot.document.history.done) == 2
     press(robot, "Ctrl+Z")
-    assert (mask_of(robot.document) == before).all()
+    assert (mask_of(robot.document) == before).all() and place_of(robot) == at(1)
     assert states(robot) == {at(0): "accepted"} | {at(n): "" for n in range(1, 6)}
     press(robot, "Ctrl+Z")
     assert not robot.document.verdicts and robot.reads("0 of 6 reviewed")
+    assert place_of(robot) == at(0), "what was taken back is looked at again"
     press(robot, "Ctrl+Shift+Z", "Ctrl+Shift+Z")
     assert states(robot)[at(0)] == "accepted" and states(robot)[at(1)] == "rejected"
 
@@ -172,6 +173,22 @@ def test_what_comes_next_does_not_depend_on_the_shape_that_was_given(robot):
     assert robot.desk.listing.place > 2
     press(robot, "N")
     assert place_of(robot) == at(3)
+
+
+def test_a_click_in_the_picture_selects_and_the_lists_scroll_there(robot):
+    robot.workspace.fit = True
+    robot.settle()
+    robot.wheel(-3, robot.at("objects", 0.5, 0.5))
+    robot.frame(2)
+    assert "thumbnail:1" not in robot.in_sight()
+    robot.click(robot.of_pixel(43, 65))
+    robot.settle()
+    assert place_of(robot) == at(1) and "thumbnail:1" in robot.in_sight()
+    robot.click(robot.of_pixel(66, 125))
+    robot.settle()
+    assert place_of(robot) == at(5) and "thumbnail:5" in robot.in_sight()
+    press(robot, "A")
+    assert states(robot)[at(5)] == "accepted" and place_of(robot) == at(0)
 
 
 def test_what_cannot_be_done_is_said_and_changes_nothing(robot):

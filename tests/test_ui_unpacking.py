@@ -42,7 +42,7 @@ def unpacking(monkeypatch):
 
 
 def test_a_screenshot_of_the_first_picture_does_not_wait_for_the_rest(unpacking, tmp_path):
-    whole, go, told = unpacking
+    _, go, told = unpacking
     path = tmp_path / "frame.fits.gz"
     path.touch()
     go.release()

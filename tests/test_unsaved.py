@@ -82,7 +82,8 @@ def test_a_picture_has_its_own_files_and_a_link_to_it_has_the_same(tmp_path):
     assert place(path).log != place(path, 1).log
     place(path).confidence(5).touch()
     place(path, 1).confidence(5).touch()
-    assert place(path).confidences() == [place(path).confidence(5)]
+    assert place(path).confidences(before=6) == [place(path).confidence(5)]
+    assert place(path).confidences(before=5) == []
 
 
 def at(folder, name, age, size=10):

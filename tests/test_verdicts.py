@@ -1,7 +1,8 @@
 """Which object a verdict belongs to, by scipy's labels and by definition."""
 
 import numpy as np
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import ndimage
@@ -15,6 +16,7 @@ EIGHT = np.ones((3, 3))
 masks = arrays.arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 70)))
 
 
+@settings(deadline=None)
 @given(masks)
 def test_runs_are_the_mask(mask):
     runs = verdicts.runs_of(mask)
@@ -23,9 +25,10 @@ def test_runs_are_the_mask(mask):
     assert (np.lexsort((runs[:, 1], runs[:, 0])) == np.arange(len(runs))).all()
 
 
+@settings(deadline=None)
 @given(masks)
 def test_every_object_is_known_by_its_box_and_by_each_pixel(mask):
-    labels, count = ndimage.label(mask, EIGHT)
+    labels, _ = ndimage.label(mask, EIGHT)
     for number, box in enumerate(ndimage.find_objects(labels), 1):
         assert (verdicts.component(mask[box]) == (labels[box] == number)).all()
         for pixel in np.argwhere(labels == number)[:3].tolist():
@@ -37,24 +40,48 @@ def test_every_object_is_known_by_its_box_and_by_each_pixel(mask):
         assert verdicts.component(mask, (y, x)) is None
 
 
+def rows_in(confidence):
+    return lambda y0, y1: confidence[y0:y1]
+
+
 def test_the_anchor_is_the_surest_pixel_and_in_the_middle_of_equals():
     member = np.ones((3, 7), bool)
     sure = np.full((3, 7), 0.5, np.float32)
-    assert verdicts.anchor(member) == verdicts.anchor(member, sure) == (1, 3)
+    assert verdicts.anchor(member) == verdicts.anchor(member, rows_in(sure)) == (1, 3)
     sure[0, 6] = 0.9
-    assert verdicts.anchor(member, sure) == (0, 6)
+    assert verdicts.anchor(member, rows_in(sure)) == (0, 6)
     member[0, 6] = False
-    assert verdicts.anchor(member, sure) == (1, 3)
-    assert verdicts.anchor(member, np.full((3, 7), np.nan, np.float32)) == (1, 3)
+    assert verdicts.anchor(member, rows_in(sure)) == (1, 3)
+    assert verdicts.anchor(member, rows_in(np.full((3, 7), np.nan, np.float32))) == (1, 3)
 
 
+@settings(deadline=None)
+@given(masks, st.integers(1, 40), st.randoms())
+def test_the_anchor_by_definition_however_little_is_looked_at_at_once(member, pixels, chance):
+    if not member.any():
+        return
+    sure = np.array([chance.choice([0.25, 0.5, np.nan]) for _ in range(member.size)], np.float32)
+    sure = sure.reshape(member.shape)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verdicts, "PIXELS", pixels)
+        y, x = verdicts.anchor(member, rows_in(sure))
+    assert member[y, x]
+    own = np.argwhere(member)
+    far = ((own - own.mean(0)) ** 2).sum(1)
+    value = np.nan_to_num(sure[member], nan=-1)
+    assert np.nan_to_num(sure[y, x], nan=-1) == value.max()
+    assert ((y, x) - own.mean(0)) @ ((y, x) - own.mean(0)) == pytest.approx(
+        far[value == value.max()].min())
+
+
+@settings(deadline=None)
 @given(arrays.arrays(np.float32, (8, 8), elements=st.floats(0, 1, width=32)))
 def test_the_anchor_is_in_the_object_at_every_lower_threshold(confidence):
     mask = confidence > 0.75
     if not mask.any():
         return
     labels, _ = ndimage.label(mask, EIGHT)
-    y, x = verdicts.anchor(labels == 1, confidence)
+    y, x = verdicts.anchor(labels == 1, rows_in(confidence))
     assert labels[y, x] == 1
     higher = (labels == 1) & (confidence > 0.9)
     assert higher[y, x] or not higher.any()
@@ -64,6 +91,7 @@ def rows_of(mask):
     return find_objects(mask.astype(np.float32), MaskSettings())
 
 
+@settings(deadline=None)
 @given(masks)
 def test_the_holder_of_a_pixel_is_its_object(mask):
     objects, labels = rows_of(mask), ndimage.label(mask, EIGHT)[0]

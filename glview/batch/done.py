@@ -1,5 +1,6 @@
 """What an earlier run, or the person at the window, left of an image: is it what is asked for?"""
 
+import math
 import os
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ from glview.files.load import belongs, is_fits, is_own, of_plane, side_files
 from glview.files.source import open_source
 
 DECIDING = ("model", "weights_sha256", "tiling", "crop", "sums")
+MIXED = {"covered", "regions"}  # a part of the frame was searched, or another part otherwise
+EVERY = 24  # bits of the confidence, float32
 NOTHING, DONE, EDITED = "nothing", "done", "edited"
 """Nothing that stays; what is asked for; corrected by hand, under other settings."""
 
@@ -31,6 +34,14 @@ class _Saved:
         return any(self.origin.get(name) for name in ("added", "deleted", "regions", "reviewed"))
 
 
+    @property
+    def bits(self):
+        """Of the confidence that were kept."""
+        step = self.origin.get("rounded")
+        exact = not isinstance(step, float) or not 0 < step < 1
+        return EVERY if exact or "CR_PROBABILITY" not in self.names else -math.frexp(step)[1] + 1
+
+
 def standing(item, source, image, request, wanted):
     """NOTHING, DONE or EDITED.
 
@@ -43,6 +54,7 @@ def standing(item, source, image, request, wanted):
     for one in saved:
         asked = one.edited or (one.here and one.fresh and one.names >= set(request.keep))
         asked = asked and request.dq in (None, "plain", one.origin.get("dq"))
+        asked = asked and one.bits >= (request.bits or EVERY)
         if asked and _same(one.origin, wanted(), "CR_MASK" in request.keep):
             return DONE
     return EDITED if any(one.edited for one in saved) else NOTHING
@@ -50,8 +62,8 @@ def standing(item, source, image, request, wanted):
 
 def _same(known, wanted, masked):
     """Whether two provenances are of the same map and, if it is `masked`, of the same mask."""
-    if any(known.get(key) != wanted.get(key) for key in DECIDING) or {"covered", "regions"} & known.keys():
-        return False  # a part of the frame was searched, or another part by another model
+    if any(known.get(key) != wanted.get(key) for key in DECIDING) or MIXED & known.keys():
+        return False
     if not masked:
         return True
     grown = ("dilation", "shape") if wanted["dilation"] else ("dilation",)

@@ -23,7 +23,8 @@ class Frame:
     """An image that is ready to be searched.
 
     pixels: (H, W) float32, or the Image itself where it would take too much memory; share: of its
-    file's images; opened: the stamp of a file that is not packed; seconds: what reading took.
+    file's images; opened: the stamp of a file that is not packed; seconds: what reading took; last:
+    it is the last image of its file.
     """
 
     item: Item
@@ -33,6 +34,7 @@ class Frame:
     share: float
     opened: tuple | None
     seconds: float
+    last: bool = True
 
 
 def science(images):
@@ -59,8 +61,10 @@ def frames(items, request, models, most):
         except Exception as error:
             yield rows.failed(item, error)
             continue
-        for source, image in found:
-            yield _frame(item, request, models, most, (source, image, 1 / len(found)))
+        for number, (source, image) in enumerate(found, 1):
+            frame = _frame(item, request, models, most, (source, image, 1 / len(found)))
+            last = number == len(found)
+            yield frame if last or not isinstance(frame, Frame) else replace(frame, last=False)
 
 
 def _images(item):

@@ -16,6 +16,14 @@ def run(work, items, jobs=1, tick=None):
     After `work.stop` is set, or when the generator is closed, no search goes on; what was searched
     is written.
     """
+    try:
+        yield from _rows(work, items, jobs, tick)
+    finally:
+        waiting = work.flush()
+    yield from waiting
+
+
+def _rows(work, items, jobs, tick):
     with ThreadPoolExecutor(1, "read") as reader, ThreadPoolExecutor(jobs, "search") as searcher, \
             ThreadPoolExecutor(1, "write") as writer:
         line = _Line(work, (reader, searcher, writer), jobs, iter(work.frames(items)))
@@ -35,7 +43,7 @@ class _Line:
     def __init__(self, work, pools, jobs, frames):
         self._work, self._jobs, self._frames = work, jobs, frames
         self._reader, self._searcher, self._writer = pools
-        self._searching, self._writing = set(), set()
+        self._searching, self._writing = [], set()  # in order, so that a file's results come so
         self._reading, self._ended = None, False
         self._read()
 
@@ -45,11 +53,11 @@ class _Line:
 
     def step(self, timeout):
         """Wait until a stage has finished something; returns the rows that are complete."""
-        begun = self._searching | self._writing | ({self._reading} - {None})
+        begun = {*self._searching, *self._writing, self._reading} - {None}
         ready = wait(begun, timeout, FIRST_COMPLETED).done
-        complete = [future.result() for future in ready & self._writing]
+        complete = [row for future in ready & self._writing for row in future.result()]
         self._writing -= ready
-        for future in ready & self._searching:
+        for future in [one for one in self._searching if one in ready]:
             self._searching.remove(future)
             if not isinstance(future.exception(), Cancelled):
                 self._writing.add(self._writer.submit(self._work.write, future.result()))
@@ -60,7 +68,7 @@ class _Line:
             elif isinstance(frame, Row):
                 complete.append(frame)
             else:
-                self._searching.add(self._searcher.submit(self._work.search, frame))
+                self._searching.append(self._searcher.submit(self._work.search, frame))
         self._read()
         return complete
 

@@ -20,6 +20,7 @@ class Request:
 
     threshold: None for the one that the model suggests. keep: extensions that the result has.
     in_place: into the image's own file, if it can take extensions. dq: as `files.save.save_mask`.
+    bits: of the confidence that are kept, None for all.
     """
 
     model: str = "auto"
@@ -32,6 +33,7 @@ class Request:
     precision: str = "float32"
     overwrite: bool = False
     dq: str | None = None
+    bits: int | None = None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ from glview.batch.rows import DONE, FAILED, KEPT, SKIPPED, STAGES
 
 WIDEST = 44  # characters of a file's name in the table
 HEAD = f"{'shape':>13} {'read':>8} {'infer':>8} {'write':>8} {'objects':>8} {'masked':>9}  result"
-STANDING = {SKIPPED: "done before", KEPT: "kept"}
+STANDING = {SKIPPED: "done before", KEPT: "corrected by hand, kept"}
+PLACES = {"extension": "saved in the image", "side file": "saved beside the image",
+          "folder": "saved in the folder", "another worker": "saved by another worker"}
 UNITS = f"{'':>13} {'Mpx/s':>8} {'Mpx/s':>8} {'Mpx/s':>8} {'':>8} {'% pixels':>9}"
 
 
@@ -85,10 +87,15 @@ def table_lines(row, width):
     speeds = "".join(f" {row.speeds[s]:8.2f}" if s in row.speeds else " " * 9 for s in STAGES)
     objects = "" if row.objects is None else row.objects
     share = "" if row.masked is None else f"{100 * row.masked / row.pixels:.4f}"
-    result = f"FAILED: {row.error}" if row.status == FAILED else row.method or STANDING[row.status]
+    result = f"FAILED: {row.error}" if row.status == FAILED else _place(row)
     yield f"{name:<{width}} {shape:>13}{speeds} {objects:>8} {share:>9}  {result}"
     for note in row.notes:
         yield f"{'':<{width}}   {note}"
+
+
+def _place(row):
+    """Where the result is, in words."""
+    return PLACES.get(row.method, row.method) or STANDING[row.status]
 
 
 def _bar(total):

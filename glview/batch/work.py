@@ -1,37 +1,21 @@
-"""Searching a frame and writing what was found; every error ends in a row."""
+"""The work on each frame: searching it, and handing on what was found; every error ends in a row.
+"""
 
 import os
 import tempfile
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-import glview
 from glview import budget
-from glview.batch import done, rows
-from glview.batch.frames import Frame, about, frames, is_lazy
+from glview.batch import rows
+from glview.batch.frames import frames, is_lazy
+from glview.batch.writing import Found, Writer, failed
 from glview.core.cancel import Cancelled
-from glview.core.mask import MaskSettings, final_mask
-from glview.core.objects import find_objects
-from glview.files import open_with_source
-from glview.files.commit import SaveError
-from glview.files.load import side_files
-from glview.files.save import save_mask
 
 LARGE = 32  # an image is read whole if its pixels are fewer than this part of the budget's bytes
-
-
-@dataclass(frozen=True)
-class Found:
-    """A searched frame. confidence: (H, W) float32; origin: provenance of the result."""
-
-    frame: Frame
-    confidence: np.ndarray
-    origin: dict
-    notes: tuple[str, ...]
-    seconds: float
 
 
 class Work:
@@ -45,8 +29,8 @@ class Work:
         self.request, self.models = request, models
         self.most = budget.default().memory // LARGE if most is None else most
         self.stop = stop or threading.Event()
-        self.progress = {}  # path -> share of its frame that was searched
-        self._stamps = {}  # of the files that this run itself has changed
+        self.progress = {}  # path -> share of it that is searched now; "waiting": to be written
+        self._writer = Writer(request, models, self.most)
 
     def frames(self, items):
         """The reading stage: yields Frame or Row."""
@@ -54,8 +38,11 @@ class Work:
 
     def file(self, item):
         """All rows of one file, one stage after the other."""
-        return [frame if isinstance(frame, rows.Row) else self.write(self.search(frame))
-                for frame in self.frames([item])]
+        complete = []
+        for frame in self.frames([item]):
+            known = isinstance(frame, rows.Row)
+            complete += [frame] if known else self.write(self.search(frame))
+        return complete + self.flush()
 
     def search(self, frame):
         """Found, or a Row if it failed; raises Cancelled after `stop`."""
@@ -75,77 +62,27 @@ class Work:
         except Cancelled:
             raise
         except Exception as error:
-            return self._failed(frame, error, {"read": frame.seconds})
+            return failed(frame, error, {"read": frame.seconds})
         finally:
             self.progress.pop(frame.item.path, None)
 
     def write(self, found):
-        """The Row of a Found whose result is on disk, or of its failure; a Row is handed on."""
+        """The Rows that are complete by now, see `writing.Writer`; a Row is handed on."""
         if isinstance(found, rows.Row):
-            return found
-        frame, origin = found.frame, found.origin
-        seconds = {"read": frame.seconds, "infer": found.seconds}
-        try:
-            began = time.perf_counter()
-            settings = MaskSettings(origin["threshold"], origin["dilation"], origin["shape"])
-            mask = final_mask(found.confidence, settings)
-            objects = len(find_objects(found.confidence, settings))
-            method, output, notes = self._save(frame, mask, found.confidence, origin)
-            seconds["write"] = time.perf_counter() - began
-        except Exception as error:
-            return self._failed(frame, error, seconds)
-        return rows.Row(
-            frame.item.name, status=rows.DONE, share=frame.share, **about(frame.image),
-            model=origin["model"], threshold=origin["threshold"], seconds=seconds, objects=objects,
-            masked=int(np.count_nonzero(mask)), method=method, output=os.fsdecode(output),
-            notes=(*_notes(frame.image), *found.notes, *notes))
+            return [found]
+        complete = self._writer.take(found)
+        self.progress["waiting"] = self._writer.share
+        return complete
 
-    def _save(self, frame, mask, confidence, origin):
-        """(method, file, notes)."""
-        item, request = frame.item, self.request
-        where = {"target": item.output}
-        if request.in_place:
-            where = {"unchanged_since": self._stamps.get(item.path, frame.opened)}
-        try:
-            saved = save_mask(
-                item.path, mask if "CR_MASK" in request.keep else None,
-                confidence if "CR_PROBABILITY" in request.keep else None,
-                provenance={**origin, "version": glview.__version__, "unseen": True},
-                hdu=frame.image.hdu, dq=request.dq, **where)
-        except SaveError:
-            if not self._done_elsewhere(frame):
-                raise
-            return "another worker", item.output, ("it was written at the same time",)
-        notes = tuple(note for note in (request.in_place and saved.why, saved.warning) if note)
-        if request.in_place:
-            self._stamps[item.path] = saved.stamp
-            return saved.place, saved.path, notes
-        beside = item.output in side_files(item.path)
-        return "side file" if beside else "folder", saved.path, notes
-
-    def _done_elsewhere(self, frame):
-        """Whether another worker, taken for dead, wrote the same result at the same time."""
-        image = frame.image
-        source, _ = open_with_source(frame.item.path, image.hdu)
-        origin = self.models.origin(frame.model, self.request, image)
-        standing = done.standing(frame.item, source, image, self.request, lambda: origin)
-        return standing == done.DONE and not self.request.overwrite
-
-    def _failed(self, frame, error, seconds):
-        return rows.failed(frame.item, error, share=frame.share, seconds=seconds,
-                           model=frame.model, **about(frame.image))
+    def flush(self):
+        """Write what waits; returns its Rows."""
+        return self._writer.flush()
 
     def _teller(self, frame):
         def tell(fraction):
             self.progress[frame.item.path] = frame.share * fraction
 
         return tell
-
-
-def _notes(image):
-    parts = len(image.faults)
-    damaged = (f"{parts} damaged parts count as bad pixels",) if parts else ()
-    return (*image.notes, *damaged)
 
 
 def scratch(frame):

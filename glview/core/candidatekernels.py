@@ -65,25 +65,29 @@ def mark(pointers, columns, values, limit, down, bits):
 
 
 @njit(cache=True, nogil=True)
-def before(known, at, y, x):
-    """Whether a run ends before pixel x of row y."""
-    return known[at, 0] < y or (known[at, 0] == y and known[at, 2] <= x)
+def rows_of(runs, height):
+    """(height + 1,) uint64: row y has the runs rows[y]:rows[y + 1]."""
+    rows = np.zeros(height + 1, np.uint64)
+    for run in range(runs.shape[0]):
+        rows[runs[run, 0] + 1] += ONE
+    for y in range(height):
+        rows[y + 1] += rows[y]
+    return rows
 
 
 @njit(cache=True, nogil=True)
-def skip(known, at, y, x):
-    """The first run from `at` on that does not end before pixel x of row y, by longer and longer
-    steps and then by halves: between two runs that are looked for there may be many."""
-    count, step = np.uint64(known.shape[0]), ONE
-    far = at
-    while far < count and before(known, far, y, x):
+def skip(ends, at, last, x):
+    """The first of ends[at:last], which rise, that is beyond x, or last: by longer and longer steps
+    and then by halves, for between two runs that are looked for there may be many."""
+    far, step = at, ONE
+    while far < last and ends[far] <= x:
         at = far + ONE
         far += step
         step += step
-    far = min(far, count)
+    far = min(far, last)
     while at < far:
         middle = (at + far) >> ONE
-        if before(known, middle, y, x):
+        if ends[middle] <= x:
             at = middle + ONE
         else:
             far = middle
@@ -91,16 +95,17 @@ def skip(known, at, y, x):
 
 
 @njit(cache=True, nogil=True)
-def find_known(runs, known, starts, places):
+def find_known(runs, known, rows, ends, starts, places):
     """Write into places, (n,) int64, where the values of each run begin; -1 if some are not known.
 
-    runs, known: seen as uint32, which is quicker, see `core.runs`. Returns how many runs have -1.
+    runs, known: seen as uint32, which is quicker, see `core.runs`; rows: of known, see `rows_of`;
+    ends: (n,) uint32, the last column of known, together in memory. Returns how many runs have -1.
     """
-    at, lacking, count = np.uint64(0), 0, np.uint64(known.shape[0])
-    for run in range(runs.shape[0]):
+    at, lacking = np.uint64(0), 0
+    for run in range(np.uint64(runs.shape[0])):
         y, x0, x1 = runs[run, 0], runs[run, 1], runs[run, 2]
-        at = skip(known, at, y, x0)
-        if at < count and known[at, 0] == y and known[at, 1] <= x0 and x1 <= known[at, 2]:
+        at = skip(ends, max(at, rows[y]), rows[y + 1], x0)
+        if at < rows[y + 1] and known[at, 1] <= x0 and x1 <= ends[at]:
             places[run] = starts[at] + np.int64(x0 - known[at, 1])
         else:
             places[run] = -1

@@ -6,6 +6,7 @@ its band. Where dilation or a pencil adds a pixel that was not kept, its values 
 """
 
 import itertools
+import time
 
 import numpy as np
 
@@ -138,6 +139,7 @@ class Candidates:
         """Make the parts of all bands that changed.
 
         reads: pixels of the largest box in which the image may be read; None for any number.
+        Returns the CPU seconds that each of the bands took.
         Raises Cancelled, too, where that is not enough.
         """
         if edits is not None:
@@ -148,10 +150,12 @@ class Candidates:
         self._look = settings, connectivity
 
         def work(k):
+            began = time.thread_time()
             with self._arenas.one() as arena:
                 self._parts[k] = self._made(k, settings, edits, reach, arena, reads)
+            return time.thread_time() - began
 
-        over_stripes(work, self.stale, cancel)
+        return over_stripes(work, self.stale, cancel)
 
     def together(self):
         """The Joined of the parts that `refresh` made."""

@@ -9,7 +9,7 @@ from glview.core.candidates import Candidates
 from glview.core.catalogue import Catalogue, Places
 from glview.core.floor import most_pixels
 
-AT_ONCE = 0.006  # seconds that a count may take of a frame
+AT_ONCE = 0.008  # seconds that a count may take of a frame
 READS = 1 << 18  # pixels of the box of an image that may be read meanwhile: a stroke's
 
 
@@ -46,7 +46,7 @@ class Counter:
         self._lock = threading.Lock()
         self._candidates = self._confidence = None
         self._seen = 0, 0
-        self._pace = self._end = None  # seconds of a band on each core, and of joining them
+        self._pace = self._end = None  # CPU seconds of a band, and of joining them
 
     def ask(self, confidence, settings, edits, stamps):
         """The Question; stamps: (of the confidence, of the edits), `core.tiles.Stamps`.
@@ -112,13 +112,14 @@ class Counter:
                 known.thin(most)
 
     def _answer(self, question, cancel, reads):
-        known, began = self._candidates, time.perf_counter()
-        stale = known.bands if not known.looks(question.settings) else len(known.stale)
-        known.refresh(question.settings, question.edits, cancel=cancel, reads=reads)
-        made = time.perf_counter()
+        # CPU time: where a worker waits for the interpreter, a frame, which has it, does not.
+        known = self._candidates
+        paces = known.refresh(question.settings, question.edits, cancel=cancel, reads=reads)
+        made = time.thread_time()
         joined = known.together()
-        self._end = time.perf_counter() - made
-        if stale:
-            self._pace = (made - began) / -(-stale // (os.cpu_count() or 1))
+        self._end = time.thread_time() - made
+        if paces:
+            self._pace = sum(paces) / len(paces)
+        self._pace = self._pace or 0.0
         places = Places(joined, known.parts)
         return Catalogue(joined.objects, self._image.shape, places), joined.pixels

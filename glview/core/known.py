@@ -22,7 +22,7 @@ class Known:
 
         self.runs, self.values, self.height = runs, values, height
         self.starts = kernels.pixel_starts(runs)
-        self._tiers = None
+        self._tiers = self._index = None
 
     @property
     def count(self):
@@ -31,7 +31,8 @@ class Known:
     @property
     def nbytes(self):
         tiers = self._tiers[1] if self._tiers else ()
-        return sum(one.nbytes for one in (self.runs, self.starts, *self.values, *tiers))
+        return sum(one.nbytes for one in (self.runs, self.starts, *self.values, *tiers,
+                                          *(self._index or ())))
 
     def mark(self, limit, down, bits):
         """Set the bits of the pixels above the limit; row y of the band is row y + down."""
@@ -57,9 +58,13 @@ class Known:
         """((n,) where the values of each run begin, -1 if some are lacking; how many lack some)."""
         from glview.core import candidatekernels
 
+        own = self.runs.view(np.uint32)
+        if self._index is None:
+            rows = candidatekernels.rows_of(self.runs, self.height)
+            self._index = rows, np.ascontiguousarray(own[:, 2])
         places = np.empty(len(runs), np.int64)
         return places, candidatekernels.find_known(
-            runs.view(np.uint32), self.runs.view(np.uint32), self.starts, places)
+            runs.view(np.uint32), own, *self._index, self.starts, places)
 
     def at(self, runs):
         """The values of all sources at the pixels of runs, all of which must be known."""

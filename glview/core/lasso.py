@@ -11,6 +11,8 @@ from glview.core.cancel import Cancelled
 from glview.core.edits import Patch
 from glview.core.tiles import SIZE
 
+WIDE = 8 * SIZE  # pixels of a row that are written at a time
+
 
 def runs_of(points, shape):
     """The pixels of a frame whose centres lie inside a closed outline, by the even-odd rule.
@@ -85,13 +87,24 @@ def filled(plane, runs, value, cancel=lambda: False):
     for first, last in pairwise(bands.tolist()):
         if cancel():
             raise Cancelled
-        band = runs[first:last]
-        if not len(band):
-            continue
-        box = box_of(band)
-        if value or plane.any(box):
-            patch = patch_of(plane, box[:2], drawn(band, box), value)
-            if patch is not None:
-                made.put(patch.y, patch.x, patch.after)
-                changed = True
+        for part in _pieces(runs[first:last]):
+            box = box_of(part)
+            if value or plane.any(box):
+                patch = patch_of(plane, box[:2], drawn(part, box), value)
+                if patch is not None:
+                    made.put(patch.y, patch.x, patch.after)
+                    changed = True
     return made if changed else None
+
+
+def _pieces(band):
+    """The runs of a band, cut into parts that are no wider than WIDE."""
+    if not len(band):
+        return
+    low, high = int(band[:, 1].min()), int(band[:, 2].max())
+    for left in range(low - low % WIDE, high, WIDE):
+        part = band.copy()
+        part[:, 1:] = np.clip(part[:, 1:], left, left + WIDE)
+        part = part[part[:, 1] < part[:, 2]]
+        if len(part):
+            yield part

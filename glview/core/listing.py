@@ -41,10 +41,17 @@ class Rules:
     bright: bool = False
 
 
-def ordered(rows, codes, column, falling):
-    """(n,) int64: the numbers of all objects in order of a column; NaN last, equals as they are."""
-    values = COLUMNS[column](rows, codes).astype(np.float64)
-    return np.argsort(-values if falling else values, kind="stable")
+def ordered(rows, codes, column, falling, sorted_rows=None):
+    """(n,) int64: the numbers of all objects in order of a column; NaN last, equals by falling
+    area, then y0, then x0.
+
+    sorted_rows: how many rows, from the first on, are in that order already; None for all.
+    """
+    first = np.arange(len(rows))
+    if sorted_rows is not None and sorted_rows < len(rows):
+        first = np.lexsort((rows["x0"], rows["y0"], -rows["area"]))
+    values = COLUMNS[column](rows[first], codes[first]).astype(np.float64)
+    return first[np.argsort(-values if falling else values, kind="stable")]
 
 
 def shown(rows, codes, rules, shape, seen=None, bright=None):

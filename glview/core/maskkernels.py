@@ -135,23 +135,30 @@ def edit(rows, pointers, columns, codes):
 @njit(cache=True, nogil=True)
 def append_runs(row, width, y, runs, count):
     """Append the runs (y, x0, x1) of a bit row; returns the new count. `runs` has the room."""
-    carry = ZERO
-    half = 0  # 0 or 1: whether the last run still wants its end
-    for j in range(row.size):
-        word = row[j]
-        if word == ZERO and carry == ZERO:
-            continue
+    carry = ZERO  # 1 while the last run still wants its end
+    j, words = np.uint64(0), np.uint64(row.size)  # without a sign, as in `core.runs`
+    while j < words:
+        word, first = row[j], np.int32(np.uint64(WORD) * j)
         edges = word ^ (word << ONE | carry)
+        j += ONE
+        if edges == ZERO:
+            continue
+        if carry:
+            runs[count, 2] = first + lowest_bit(edges)
+            count += ONE
+            edges &= edges - ONE
         carry = word >> np.uint64(WORD - 1)
         while edges:
-            runs[count, 0] = y
-            runs[count, 1 + half] = WORD * j + lowest_bit(edges)
-            count += half
-            half ^= 1
+            runs[count, 0], runs[count, 1] = y, first + lowest_bit(edges)
             edges &= edges - ONE
-    if half:
+            if edges == ZERO:
+                break
+            runs[count, 2] = first + lowest_bit(edges)
+            count += ONE
+            edges &= edges - ONE
+    if carry:
         runs[count, 2] = width
-        count += 1
+        count += ONE
     return count
 
 
@@ -164,11 +171,11 @@ def mask_runs(rows, width, first, runs):
     width // 2 + 1 runs, and is not begun unless there is room for so many.
     Returns (how many runs, the first row that is not among them).
     """
-    count, y = 0, first
-    while y < rows.shape[0] and count + width // 2 + 1 <= runs.shape[0]:
+    count, y = np.uint64(0), first
+    while y < rows.shape[0] and np.int64(count) + width // 2 + 1 <= runs.shape[0]:
         count = append_runs(rows[y], width, y, runs, count)
         y += 1
-    return count, y
+    return np.int64(count), y
 
 
 @njit(cache=True, nogil=True)

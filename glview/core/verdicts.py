@@ -8,7 +8,9 @@ import numpy as np
 
 ACCEPTED, REJECTED = "accepted", "rejected"
 STATES = ("", ACCEPTED, REJECTED)
-"""What can be said of an object, by the codes that `states` gives."""
+"""What can be said of an object, by the codes that `judged` gives."""
+
+PIXELS = 1 << 20  # looked at at a time
 
 
 def component(masked, pixel=None):
@@ -51,15 +53,26 @@ def anchor(member, confidence=None):
     """The pixel (y, x) by which an object is remembered: that of the largest confidence, for it is
     the last to leave the mask as the threshold rises, and of several the nearest to the middle.
 
-    member: (h, w) bool, the pixels of the object, one at least. confidence: (h, w) float32 or None;
-    NaN counts as none.
+    member: (h, w) bool, the pixels of the object, one at least. confidence: None, or
+    rows(y0, y1) -> (y1 - y0, w) float32, NaN where there is none. No array of its size is made.
     """
-    ys, xs = np.nonzero(member)
-    sure = np.zeros(len(ys), np.float32) if confidence is None else confidence[ys, xs]
-    sure = np.nan_to_num(sure, nan=-1.0)
-    far = (ys - ys.mean()) ** 2 + (xs - xs.mean()) ** 2
-    best = np.argmin(np.where(sure == sure.max(), far, np.inf))
-    return int(ys[best]), int(xs[best])
+    height, width = member.shape
+    many = max(1, PIXELS // width)
+    spans = [(y, min(y + many, height)) for y in range(0, height, many)]
+    across, down = member.sum(0), member.sum(1)
+    middle = (down @ np.arange(height) / down.sum(), across @ np.arange(width) / across.sum())
+    best = None
+    for y0, y1 in spans:
+        ys, xs = np.nonzero(member[y0:y1])
+        if len(ys):
+            sure = np.zeros(1) if confidence is None else confidence(y0, y1)[ys, xs]
+            sure = np.nan_to_num(sure, nan=-1.0)
+            far = (ys + y0 - middle[0]) ** 2 + (xs - middle[1]) ** 2
+            far = np.where(sure == sure.max(), far, np.inf)
+            place = far.argmin()
+            found = -float(sure.max()), float(far[place]), int(ys[place]) + y0, int(xs[place])
+            best = found if best is None else min(best, found)
+    return best[2:]
 
 
 def judged(verdicts, at, count):

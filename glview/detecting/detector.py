@@ -11,6 +11,7 @@ from glview.core.mask import MaskSettings
 from glview.detecting.choosing import Choosing
 from glview.detecting.found import Found, with_region
 from glview.detecting.run import Run, is_large
+from glview.detecting.spare import Spare
 from glview.document import Part
 from glview.models import registry
 
@@ -22,13 +23,14 @@ PAUSE = 0.2  # seconds between two such words
 class Detector:
     """At most one detection at a time.  wake: ends the window's sleep when an event has come.
 
-    choice: the model that the next one is going to use.
+    choice: the model that the next one is going to use.  ahead: processes may be started before
+    they are asked for, as in a window that stays open.
     """
 
     def __init__(self, workspace, wake):
         self.workspace, self._wake = workspace, wake
         self.choice = Choosing(workspace)
-        self._run = None
+        self.ahead, self._run, self._spare = False, None, Spare()
 
     @property
     def running(self):
@@ -43,6 +45,11 @@ class Detector:
     def pace(self):
         """The `pace.Pace` of the one under way, or None."""
         return self._run and self._run.pace
+
+    def expect(self):
+        """A detection is likely soon: let its process start now."""
+        if self.ahead and self._run is None:
+            self._spare.start()
 
     def can_continue(self, document):
         """True if a detection with the chosen model ended early here."""
@@ -78,7 +85,7 @@ class Detector:
                    "precision": self.workspace.precision,
                    "known": part.boxes if part else (), "box": None if run.whole else run.box}
         try:
-            run.remote = Detection(document.image, name, request, self._wake)
+            run.remote = Detection(document.image, name, request, self._wake, self._spare.take())
         except registry.ModelError as error:
             self.workspace.notify(f"Detection is not possible: {error}")
             return
@@ -138,6 +145,7 @@ class Detector:
 
     def close(self):
         """Stop without a word, at the end of the program."""
+        self._spare.close()
         if self._run is not None:
             self._run.remote.close()
             self._run = None
@@ -220,6 +228,7 @@ class Detector:
         self._note(event)
         seconds = event.get("seconds")
         self._finish(f"Done in {seconds:.1f} s." if seconds else "Done.")
+        self.expect()  # for the next frame, or with another model
 
     def _on_error(self, sentence, event):
         self.workspace.notify(f"Detection failed: {sentence}")

@@ -1,4 +1,4 @@
-"""Save at the end of a file, in place: what lies before is never written to, nor read.
+"""Save at the end of a file, in place: what lies before is never written to.
 
 At every moment the file is a valid FITS file whose old bytes are there: first a placeholder
 extension is put over the new space, then the content, and last the header that replaces it. A
@@ -36,9 +36,12 @@ def put(version, method):
     method: "auto", "append" or "copy". Returns (the one used, why the other way was barred or "",
     a warning or ""). Raises SaveError, and UnsuitableError where it cannot be done like that.
     """
-    why, folder_open = "", os.access(version.path.parent, os.W_OK)
-    small = os.stat(version.path).st_size < SMALL and os.stat(version.path).st_nlink == 1
-    if method == "append" or (method == "auto" and not (small and folder_open)):
+    status, folder_open = os.fstat(version.source.fd), os.access(version.path.parent, os.W_OK)
+    small = status.st_size < SMALL and status.st_nlink == 1
+    if method == "auto" and small and folder_open:
+        return _copy_or_append(version)
+    why = ""
+    if method != "copy":
         try:
             return "append", "", append(version, method == "auto")
         except UnsuitableError as error:
@@ -48,6 +51,18 @@ def put(version, method):
     if not folder_open:
         raise UnsuitableError(f"the folder of {version.path.name} is write-protected")
     return "copy", why, commit(version)
+
+
+def _copy_or_append(version):
+    try:
+        return "copy", "", commit(version)
+    except SaveError as error:
+        if getattr(error.__cause__, "errno", None) not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        try:
+            return "append", "the disk has no room for a copy", append(version)
+        except UnsuitableError:
+            raise error from error.__cause__
 
 
 def append(version, careful=True):
@@ -74,7 +89,7 @@ def _check(version, careful):
     """Raise UnsuitableError where this system or the disk does not give what the protocol needs."""
     if not hasattr(os, "posix_fallocate"):
         raise UnsuitableError("this system cannot set space aside")
-    kind = file_system(version.path) if careful else ""
+    kind = file_system(version.source.fd) if careful else ""
     if kind.split(".")[0] in NETWORK:
         raise UnsuitableError(f"it is on a network disk ({kind})")
     try:
@@ -182,9 +197,9 @@ def _undo(fd, version, journal, error):
         raise SaveError(explain(error, version.path)) from error
 
 
-def file_system(path):
-    """The kind of the file system that holds a file, as Linux names it, or ""."""
-    device = os.stat(path).st_dev
+def file_system(file):
+    """The kind of the file system of a file (a path or a descriptor), as Linux names it, or ""."""
+    device = os.stat(file).st_dev
     wanted = f"{os.major(device)}:{os.minor(device)}"
     try:
         lines = Path("/proc/self/mountinfo").read_text(errors="replace").splitlines()

@@ -117,6 +117,12 @@ def lock(fd):
     return True
 
 
+def unlock(fd):
+    """Let others save; the file's closing would too, but what holds it open may live on."""
+    with suppress(OSError):
+        fcntl.flock(fd, fcntl.LOCK_UN)
+
+
 def _sweep(path):
     """Remove what killed saves of this very file left behind."""
     ending = _ending(path)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from glview.core.mask import EDIT_ADD
-from glview.files import fits
+from glview.files import ReadError, fits
 from glview.files.cards import card_text, history_text
 from glview.files.commit import SaveError
 from glview.files.header import scan
@@ -75,9 +75,16 @@ class Flags:
         if self._edits is not None:
             found[masked & (np.asarray(self._edits[key]) == EDIT_ADD)] = self._hand
         if self._before is not None:
-            there = self._before[key]
+            there = self._there(key)
             found |= there.view(f"u{there.itemsize}")
         return found.view(self.dtype)
+
+    def _there(self, key):
+        try:
+            return self._before[key]
+        except (OSError, ReadError) as error:
+            raise FlagsError(f"the flags in {self._before.name} cannot be read: {error}; choose "
+                             "plain, for CR_MASK alone") from error
 
 
 def flags_of(source, image, name, mask, edits):

@@ -44,6 +44,7 @@ ORIGIN = (
     ("reviewed", "CRNREV", "objects that were judged, see CR_REVIEW"),
     ("dq", "CRDQ", "convention of the flags in CR_DQ"),
     ("cleaning", "CRCLEAN", "how CR_CLEANED was filled in"),
+    ("look", "GLVLOOK", "how the image was displayed"),
 )
 _AXIS = "(CTYPE|CUNIT|CNAME|CRVAL|CRPIX|CDELT|CROTA|CRDER|CSYER)[12]"
 _WCS = re.compile(

@@ -96,7 +96,8 @@ class Journal:
 
     def end(self, path, stamp):
         """The save is over, and the file at `path` has this stamp now."""
-        note(path, self.plan.stamp, stamp)
+        if stamp != self.plan.stamp:
+            note(path, self.plan.stamp, stamp)
         os.unlink(self.place)
         _sync(self.place.parent)
 

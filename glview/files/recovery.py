@@ -30,7 +30,8 @@ def recover(path):
     try:
         return _recovered(path, fd) if lock(fd) else ""
     except OSError as error:
-        return f"a save that was cut short could not be cleared up ({error}); it is tried again"
+        return (f"a save that was cut short could not be cleared up ({error}); the next opening "
+                "tries again")
     finally:
         os.close(fd)
 
@@ -53,6 +54,8 @@ def _recovered(path, fd):
         words = f"{save} was finished: the mask is whole"
     else:
         words = f"{save} was taken back: the file is as it was before"
+        if os.fstat(fd).st_size > plan.reach > plan.old_end:
+            words += ", with an empty extension GLV_PENDING before what another program added"
     journal.end(path, stamp_of(os.fstat(fd)))
     return words
 
@@ -72,9 +75,9 @@ def state_of(fd, journal):
         return MARKED
     if os.fstat(fd).st_ino != plan.stamp[0] or size < plan.old_end:
         return FOREIGN
-    if size == plan.old_end and _is_old(fd, journal, head, b""):
+    if size == plan.old_end and _is_old(fd, journal, b""):
         return UNTOUCHED
-    if size <= plan.reach and _is_old(fd, journal, head, plan.placeholder) and _is_free(fd, plan):
+    if size <= plan.reach and _is_old(fd, journal, plan.placeholder) and _is_free(fd, plan):
         return BEGUN
     return FOREIGN
 
@@ -86,7 +89,7 @@ def _is_of(data, *others):
         for at in range(0, len(data), GRAIN))
 
 
-def _is_old(fd, journal, head, mark):
+def _is_old(fd, journal, mark):
     """Whether the old bytes are there, but for pieces of `mark` in the first ones."""
     at = 0
     for piece in journal.old():
@@ -111,7 +114,7 @@ def _is_free(fd, plan):
         over = mark[at - plan.at : at - plan.at + len(piece)]
         if not _is_of(piece[: len(over)], bytes(len(over)), over[: len(piece)]):
             return False
-        if any(piece[len(over) :]):
+        if piece[len(over) :].strip(b"\0"):
             return False
         at += len(piece)
     return True
@@ -159,13 +162,12 @@ def back(fd, journal):
     """Put the old bytes back and cut off the rest; where another program has written behind it,
     an empty extension stays in its place.
 
-    The order keeps the file a valid FITS file at every step.
+    The order keeps the file a valid FITS file at every step: the head of the old bytes comes last.
     """
     plan, length, size = journal.plan, len(journal.plan.header), os.fstat(fd).st_size
     grown = size > plan.reach
     if size >= plan.reach > plan.old_end and (grown or journal.old_size):
         write_all(fd, plan.filler(plan.old_end), plan.old_end)
-        os.fdatasync(fd)
     _restore(fd, journal, length, journal.old_size)
     os.fdatasync(fd)
     _restore(fd, journal, 0, length)

@@ -13,7 +13,7 @@ from pathlib import Path
 from glview.files import ReadError, fits, open_with_source, shown_name
 from glview.files.append import UnsuitableError, put
 from glview.files.cards import card_text, header_bytes, history_text
-from glview.files.commit import SaveError, Version, commit, lock
+from glview.files.commit import SaveError, Version, commit, lock, unlock
 from glview.files.content import Content, job_of
 from glview.files.dq import FlagsError
 from glview.files.fits import OWN, is_pending
@@ -180,6 +180,14 @@ def _save_inside(jobs, source, real, method):
         raise UnsuitableError(why)
     if not lock(source.fd):
         raise UnsuitableError(f"another program is saving into {source.name}")
+    try:
+        return put(_inside_version(jobs, source, real), method)
+    finally:
+        unlock(source.fd)
+
+
+def _inside_version(jobs, source, real):
+    """The image's file with these masks in place of those it may hold for the same images."""
     hdus = scan(source.fd).hdus
     replaced = [one for one in hdus if is_pending(one)]
     for job in jobs:
@@ -189,7 +197,7 @@ def _save_inside(jobs, source, real, method):
     kept = [one for one in hdus if one not in replaced]
     owners = [(kept.index(hdu), hdu.name, hdu.version)
               for hdu in (hdus[job.image.hdu] for job in jobs)]
-    return put(_version(jobs, real, source, kept, owners), method)
+    return _version(jobs, real, source, kept, owners)
 
 
 def _save_beside(jobs):

@@ -51,12 +51,13 @@ class Place:
         return self.folder / f"{self.stem}{LOG}"
 
     def confidence(self, number):
-        """The file for the picture's confidence of that number."""
+        """The file for the picture's confidence of that number; later ones have larger numbers."""
         return self.folder / f"{self.stem}-{number}{CONFIDENCE}"
 
-    def confidences(self):
-        """Those that are there."""
-        return list(self.folder.glob(f"{self.stem}-*{CONFIDENCE}"))
+    def confidences(self, before):
+        """Those that are there, of smaller numbers."""
+        found = self.folder.glob(f"{self.stem}-*{CONFIDENCE}")
+        return [path for path in found if int(path.stem.rpartition("-")[2]) < before]
 
     def put_aside(self):
         """Rename a log that cannot be used, so that it is in nobody's way; returns its new path."""

@@ -7,23 +7,18 @@ memory that both share, and the confidence comes back tile by tile, so a gigapix
 import json
 import os
 import subprocess
-import sys
-import tempfile
 import threading
-from pathlib import Path
 
-import glview
 from glview.core.cancel import Cancelled
 from glview.models.blocks import Block
+from glview.models.child import Child
 from glview.models.frame import as_frame
 from glview.models.registry import ModelError
 from glview.models.wire import receive
 
-CHILD = "glview.detectchild"  # named, not imported: it opens files, which this layer cannot
 WAITING = 1 << 25  # bytes of tiles that may lie here before the child has to wait
 _BAND = 1 << 22  # pixels copied between two looks at `cancel`
 _GRACE = 5.0  # seconds for a child that has closed its output to end
-_TAIL = 600  # characters of the child's last words that a person is shown
 
 
 class _Mailbox:
@@ -81,18 +76,19 @@ class Detection:
         there; known, boxes of tiles that an earlier detection brought and that are left out; box
         (y0, x0, y1, x1), all that is searched; stamp, of the file when it was opened (inode, size,
         mtime in ns): another file is refused.
-    wake: called without arguments from another thread after each event.
+    wake: called without arguments from another thread after each event.  spare: a Child that waits
+        to be asked, and is used up; None to start one.
 
     Raises ModelError for an image that cannot be searched.
     """
 
-    def __init__(self, image, name="auto", request=None, wake=None):
+    def __init__(self, image, name="auto", request=None, wake=None, spare=None):
         self._image, self._frame = image, as_frame(image)
         self._request = {**(request or {}), "model": name, "shape": self._frame.shape}
         self._events = _Mailbox(wake or (lambda: None))
         self._cancelled = threading.Event()
         self._lock = threading.Lock()  # of _process, _asked and the request's centre
-        self._process, self._asked = None, False
+        self._process, self._spare, self._asked = None, spare, False
         self.running = True
         threading.Thread(target=self._work, name="glview-detect", daemon=True).start()
 
@@ -154,48 +150,32 @@ class Detection:
         path = getattr(self._image, "path", None)
         block = None if path is not None else Block(self._frame.shape)
         try:
-            with tempfile.TemporaryFile() as complaints:
-                stream = self._start(complaints, block)
-                try:
-                    self._ask(self._file(path) if block is None else self._fill(block))
-                    last = self._listen(stream)
-                finally:
-                    self._stop()
-                    stream.close()
-                return last or {"error": self._last_words(complaints)}
+            self._start(block)
+            try:
+                self._ask(self._file(path) if block is None else self._fill(block))
+                last = self._listen(self._child.stream)
+            finally:
+                with self._lock:
+                    self._process = None
+                self._child.stop()
+            return last or {"error": self._child.last_words()}
         finally:
+            if self._spare is not None:
+                self._spare.stop()
             if block is not None:
                 block.close()
 
-    def _start(self, complaints, block):
-        """Spawn the child first: it starts while the picture is being copied.
-
-        Returns its events' end of a pipe of their own, so that nothing which is printed gets there.
-        """
-        folder = str(Path(glview.__file__).parents[1])
-        paths = [folder, *filter(None, [os.environ.get("PYTHONPATH")])]
-        # Threads that spin while they wait take the cores that the window draws with: beside one
-        # busy thread on two cores, sleeping ones finish four times sooner.
-        env = {"OMP_WAIT_POLICY": "PASSIVE"} | os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
-        stream, end = os.pipe()
-        try:
-            with self._lock:
-                if self._cancelled.is_set():
-                    raise Cancelled
-                self._process = subprocess.Popen(
-                    [sys.executable, "-P", "-m", CHILD, str(end)],
-                    stdin=subprocess.PIPE,
-                    stdout=complaints,
-                    stderr=complaints,
-                    env=env,
-                    pass_fds=[end] if block is None else [end, block.fd],
-                )
-        except BaseException:
-            os.close(stream)
-            raise
-        finally:
-            os.close(end)
-        return os.fdopen(stream, "rb")
+    def _start(self, block):
+        """Have a child first: it starts while the picture is being copied."""
+        with self._lock:
+            if self._cancelled.is_set():
+                raise Cancelled
+            spare, self._spare = self._spare, None
+            if block is not None or spare is None or not spare.alive:
+                if spare is not None:
+                    spare.stop()
+                spare = Child([] if block is None else [block.fd])
+            self._child, self._process = spare, spare.process
 
     def _file(self, path):
         """What the child needs to open the file by itself."""
@@ -244,17 +224,3 @@ class Detection:
         except subprocess.TimeoutExpired:
             return {"error": "the detector stopped talking; try again"}
         return None
-
-    def _stop(self):
-        with self._lock:
-            process, self._process = self._process, None
-        if process.poll() is None:
-            process.kill()
-        self._code = process.wait()
-        process.stdin.close()
-
-    def _last_words(self, complaints):
-        complaints.seek(0)
-        words = complaints.read().decode(errors="replace").strip()[-_TAIL:]
-        why = " - out of memory?" if self._code == -9 else ""
-        return f"the detector stopped by itself (exit code {self._code}{why}) {words}".strip()

@@ -48,11 +48,11 @@ def main(words):
     """Run `glview score`; returns the exit code: 0, or 2 for bad input."""
     options = parser().parse_args(words)
     try:
-        draw = _drawer(options.plot)
+        _check_name(options.plot)
         found = _scores(options)
         _tell(found, options.json)
-        if draw is not None:
-            draw(found, options.plot)
+        if options.plot is not None:
+            _drawer()(found, options.plot)
     except (OSError, ReadError, UsageError, ValueError) as error:
         arguments.say(f"glview score: {error}", sys.stderr)
         return 2
@@ -62,16 +62,18 @@ def main(words):
     return 0
 
 
-def _drawer(name):
-    """The function that draws, looked for before the work; None if no plot is asked for."""
-    if name is None:
-        return None
-    if not name.lower().endswith(".png"):
+def _check_name(name):
+    if name is not None and not name.lower().endswith(".png"):
         raise UsageError(f"--plot writes PNG: give it a name that ends in .png, not {name!r}")
+
+
+def _drawer():
+    """The function that draws; the table is there before it is looked for."""
     try:
         from glview.score.plot import draw
     except ModuleNotFoundError as error:
-        raise UsageError(f"--plot needs the package {error.name}: pip install 'glview[plot]'") \
+        package = str(error.name).partition(".")[0]
+        raise UsageError(f"--plot needs the package {package}: pip install 'glview[plot]'") \
             from error
     return draw
 

@@ -59,7 +59,7 @@ class Canvas:
         at = seen.to_image((mouse.y + 0.5 - corner.y) * scale.y,
                              (mouse.x + 0.5 - corner.x) * scale.x)
         held = imgui.is_item_active() or imgui.is_item_deactivated()  # the button may go up outside
-        if held or (imgui.is_item_hovered() and self._dragging is None):
+        if held or imgui.is_item_hovered():
             self._input(desk, document, seen, at)
         self._laid_out.append((name, size, corner, scale, imgui.get_window_draw_list()))
 

@@ -67,7 +67,10 @@ def _models(desk, document):
     together = chosen.together()
     room = imgui.get_frame_height() + imgui.get_style().item_spacing.x
     imgui.set_next_item_width(-room if together else -1.0)
-    workspace.model = choice(desk, "##model", workspace.model, chosen.labels())
+    model = choice(desk, "##model", workspace.model, chosen.labels())
+    if model != workspace.model or imgui.is_window_hovered():
+        desk.detector.expect()
+    workspace.model = model
     tip(chosen.hint(document))
     if not together:
         return

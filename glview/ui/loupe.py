@@ -25,7 +25,7 @@ CUT = imgui.IM_COL32(150, 160, 170, 255)
 
 
 class Patch(NamedTuple):
-    """box: (y0, x0, y1, x1) of the image; values: (h, w) as in the file; masked: (h, w) bool."""
+    """box: (y0, x0, y1, x1) of the image; values: (h, w) float32; masked: (h, w) bool."""
 
     box: tuple[int, int, int, int]
     values: np.ndarray
@@ -84,7 +84,7 @@ class Loupe:
             now = document.detection.confidence, document.mask, document.edits.plane
 
         def work(cancelled):
-            values = image[box[0] : box[2], box[1] : box[3]]
+            values = image.read32(box[0], box[2], box[1], box[3])
             if now is None:
                 return Patch(box, values, np.zeros(values.shape, bool))
             state = mask_state(*now, box)

@@ -15,7 +15,9 @@ def ask_restore(desk):
         return
     size = imgui.get_main_viewport().size
     width = min(560.0, size.x - 40)
-    imgui.set_next_window_pos((size.x / 2, size.y / 3), imgui.Cond_.appearing.value, (0.5, 0.5))
+    # At the lower edge of the pictures: they are what is looked at.
+    imgui.set_next_window_pos((0.36 * size.x, 0.7 * size.y), imgui.Cond_.appearing.value,
+                              (0.5, 1.0))
     imgui.set_next_window_size_constraints((width, 0), (width, size.y))
     flags = (imgui.WindowFlags_.always_auto_resize.value | imgui.WindowFlags_.no_docking.value
              | imgui.WindowFlags_.no_collapse.value | imgui.WindowFlags_.no_saved_settings.value)

@@ -17,9 +17,12 @@ from scipy import ndimage
 from bench import report
 from bench.programs import ProgramError
 from glview.core.candidates import Candidates
+from glview.core.counting import Counter
 from glview.core.edits import Edits
+from glview.core.image import from_array
 from glview.core.mask import MaskSettings
 from glview.core.objects import find_objects
+from glview.core.tiles import Stamps
 
 SIZES, DENSITIES = (4, 64, 256), (1e-4, 1e-3)
 LOOKS = {"": MaskSettings(), ", cross": MaskSettings(0.5, 1, "diamond"),
@@ -243,7 +246,34 @@ def _changes(size, repeats):
     for name, taken, count in _strokes(made, values.shape):
         target = report.against(1e3 * report.median(taken), STROKE, "ms")
         table.add(name, len(taken), count, _range(taken), target)
+    for name, taken, count, limit in _window(values, image, repeats):
+        target = report.against(1e3 * report.median(taken), limit, "ms")
+        table.add(f"window: {name}", len(taken), count, _range(taken), target)
+    table.notes += ["window: what a frame of the window waits for, its list of objects with index; "
+                    "the window chooses the floor by itself"]
     return table
+
+
+def _window(values, image, repeats):
+    """The same as a frame of the window has it: by a Counter."""
+    counter, edits, stamps = Counter(from_array(image)), Edits(values.shape), Stamps(values.shape)
+
+    def change(look):
+        question = counter.ask(values, look, edits.plane, (stamps, edits.stamps))
+        return lambda: len(counter.count(question).catalogue)
+
+    change(MaskSettings())()
+    for threshold in (0.05, 0.5):
+        moved = [MaskSettings(threshold + 1e-4 * k) for k in range(repeats)]
+        taken, found = zip(*(timed(change(look)) for look in moved), strict=True)
+        yield f"threshold {threshold}", taken, found[-1], SLIDER
+    change(MaskSettings())()
+    taken, random = [], np.random.default_rng(7)
+    for y, x in random.integers(0, values.shape[0] - 7, (40, 2)).tolist():
+        edits.put(y, x, np.ones((7, 7), np.uint8))
+        seconds, found = timed(change(MaskSettings()))
+        taken.append(seconds)
+    yield "7 x 7 stroke", taken, found, STROKE
 
 
 def _strokes(made, shape):
