@@ -5,6 +5,7 @@ import traceback
 from contextlib import ExitStack
 
 from glview.autosave import Autosave
+from glview.compiling import Compiler
 from glview.core.image import Fault
 from glview.core.tiles import pixels
 from glview.deciding import Decider
@@ -60,12 +61,13 @@ class Desk:
         self.readout = Readout(self.jobs)
         self.detector = Detector(workspace, wake)
         ending.callback(self.detector.close)
-        self.reviewer = Reviewer(workspace, self.jobs, self.scene.thumbnails)
+        compiler = Compiler()
+        ending.callback(compiler.close)
+        self.reviewer = Reviewer(workspace, self.jobs, self.scene.thumbnails, compiler.load)
         self.listing = Listing(workspace, self.jobs, self.reviewer)
         self.decider = Decider(workspace, self.jobs, self.listing)
         self.measurer = Measurer(workspace, self.jobs)
-        self.finisher = Finisher(workspace, self.jobs, wake)
-        ending.callback(self.finisher.close)
+        self.finisher = Finisher(workspace, self.jobs, wake, compiler)
         self.finisher.hold()
         self.watcher = Watcher(workspace, self.jobs)
         self.autosave = Autosave(workspace, self.jobs, self.unsaved,

@@ -14,14 +14,10 @@ PATIENCE = 1.5  # seconds that the reading of a large file goes before the rest
 class Finisher:
     """Completes documents in workers; the one on screen first, and only that one's whole file."""
 
-    def __init__(self, workspace, jobs, wake=lambda: None):
+    def __init__(self, workspace, jobs, wake=lambda: None, compiler=None):
         self.workspace, self._jobs, self._wake = workspace, jobs, wake
         self._held, self._reading, self._later = None, None, []
-        self._compiler = Compiler()
-
-    def close(self):
-        """The window closes: nothing more is compiled for it."""
-        self._compiler.close()
+        self._compiler = compiler or Compiler()
 
     def hold(self):
         """Leave all that needs slow imports until `release`, for the first picture comes first."""

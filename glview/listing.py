@@ -44,12 +44,11 @@ class Listing:
 
     def update(self, document):
         """Bring the list up to date with the document, after the reviewer; quick if it is."""
-        if document is None:
+        objects = None if document is None else document.review.objects
+        if objects is None:  # nothing is counted yet
             self.rows, self.codes, self.order = NO_OBJECTS, self.codes[:0], self.order[:0]
-            self.reviewed, self.selected = (0, 0), -1
+            self.reviewed, self.selected, self._pixels = (0, 0), -1, []
             return
-        objects = document.review.objects
-        objects = NO_OBJECTS if objects is None else objects
         (codes, gone), said = self._judged(document, objects)
         gone = tuple(pixel for pixel in gone if document.verdicts[pixel] == REJECTED)
         rejected = self._deleted(document, gone)

@@ -13,10 +13,14 @@ REST = 4.0  # times that a count took: so long the cores are a detection's alone
 
 
 class Reviewer:
-    """Keeps `document.review` true to the document's mask."""
+    """Keeps `document.review` true to the document's mask.
 
-    def __init__(self, workspace, jobs, thumbnails):
-        self.workspace, self._jobs = workspace, jobs
+    load: load(cancelled) is called by workers first, so that no frame waits for a loop to be
+        compiled or loaded, see `compiling`.
+    """
+
+    def __init__(self, workspace, jobs, thumbnails, load=lambda cancelled: None):
+        self.workspace, self._jobs, self._load = workspace, jobs, load
         self.show_on(thumbnails)
         self._asked = self._counting = None
         self._until = 0.0  # when a detection has had the cores for long enough
@@ -56,8 +60,12 @@ class Reviewer:
         if counted is not None:
             self._found(document, key, counted)
             return
-        self._jobs.start("objects", lambda cancelled: counter.count(question, cancelled),
-                         lambda counted: self._found(document, key, counted),
+
+        def work(cancelled):
+            self._load(cancelled)
+            return counter.count(question, cancelled)
+
+        self._jobs.start("objects", work, lambda counted: self._found(document, key, counted),
                          lambda error: self.workspace.notify(f"Objects cannot be counted: {error}"))
 
     def _rests(self, document, key):

@@ -17,6 +17,7 @@ from glview import opening
 from glview.core.image import from_array
 from glview.core.pyramid import Pyramid
 from glview.files import ReadError, cache
+from glview.files.save import save_mask
 
 SHAPE = (700, 5000)
 
@@ -72,6 +73,20 @@ def test_a_file_that_changed_has_no_cache(image):
     assert cache.load(again) is None, "kept for what the file is no longer"
     cache.save(again, filled(again))
     assert cache.load(again) is not None
+
+
+def test_a_mask_that_was_saved_behind_the_pixels_leaves_it_good(image):
+    made = filled(image)
+    cache.save(image, made)
+    for _ in range(2):
+        save_mask(image.path, np.zeros(SHAPE, bool), method="append")
+    again = opening.look_into(image.path).image
+    assert again.stamp != image.stamp
+    found = cache.load(again)
+    found.collect()
+    same(found, made)
+    os.utime(image.path)
+    assert cache.load(opening.look_into(image.path).image) is None
 
 
 def test_what_is_not_whole_is_not_kept(image):

@@ -79,7 +79,8 @@ def test_a_cleaned_image_is_saved_as_it_is_made(frame, kind):
     assert open_images(frame, "CR_CLEANED")[0].shape == SHAPE
 
 
-def test_a_large_cleaned_image_is_never_whole_in_memory(frame, monkeypatch):
+@pytest.mark.parametrize("method", ["copy", "append", "beside"])
+def test_a_large_cleaned_image_is_never_whole_in_memory(frame, monkeypatch, method):
     monkeypatch.setattr(extensions, "HELD", 1 << 10)
     seen = []
 
@@ -90,9 +91,12 @@ def test_a_large_cleaned_image_is_never_whole_in_memory(frame, monkeypatch):
             seen.append(key[0].stop - key[0].start)
             return SCENE[key]
 
-    save_mask(frame, MASK, cleaned=Rows())
+    for _ in range(2):  # the second replaces the first
+        result = save_mask(frame, MASK, cleaned=Rows(), review={(1, 2): "accepted"}, method=method)
+        assert result.method == method
     assert max(seen) == extensions.TILE_ROWS
-    np.testing.assert_array_equal(read_back(frame, "CR_CLEANED")[0], SCENE)
+    np.testing.assert_array_equal(read_back(result.path, "CR_CLEANED")[0], SCENE)
+    assert load_mask(frame).review == {(1, 2): "accepted"}
 
 
 def test_an_extension_of_another_program_named_so_is_an_image(frame):

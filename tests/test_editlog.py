@@ -44,7 +44,9 @@ said = st.sampled_from(["accepted", "rejected", ""])
 strokes = st.builds(Stroke, st.lists(patches() | whole(), max_size=4).map(tuple))
 changes = st.tuples(st.integers(0, 99), st.integers(0, 99), said, said)
 verdicts = st.builds(Verdict, st.lists(changes, max_size=3).map(tuple))
-searches = st.builds(Searched, st.tuples(*[st.integers(0, 99)] * 4))
+spans = st.tuples(*[st.integers(0, 600)] * 2).map(sorted)
+searches = st.builds(lambda rows, columns: Searched((rows[0], columns[0], rows[1], columns[1])),
+                     spans, spans)
 simple = st.builds(Set, st.just("mask"), masks, masks) | strokes | verdicts | searches
 steps = st.recursive(simple, lambda one: st.builds(Together, st.lists(one, max_size=3).map(tuple)),
                      max_leaves=4)

@@ -2,7 +2,9 @@
 
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -316,26 +318,51 @@ def test_out_of_memory_is_told_at_every_stage(monkeypatch, name, where, words, e
         (made or init_model(name, "cpu")).detect_cr(np.ones((8, 8), np.float32))
 
 
-def test_a_card_without_memory_hands_over_to_the_processor(image, monkeypatch):
-    model = init_model("ACS-WFC", "cpu", tile=64)
-    expected = model.detect_cr(image)
-    network = model.parts[0].network
+class Card:
+    """A network on a card that takes `pixels` at a time; its tensors lie where the tests can be."""
 
-    class Card:
-        """The network on a card on which nothing fits; its tensors lie where the tests can be."""
+    device, needs_statistics = torch.device("meta"), False
 
-        device, needs_statistics = torch.device("meta"), False
+    def __init__(self, network, pixels):
+        self._network, self._run, self._pixels = network, network.frozen(), pixels
 
-        def moved(self, device):
-            assert device == "cpu"
-            return network
+    def moved(self, device):
+        assert device == "cpu"
+        return self._network
 
-        def frozen(self, *_):
-            def run(x, box):
+    def frozen(self, *_):
+        def run(x, box):
+            if x.shape[-1] * x.shape[-2] > self._pixels:
                 raise torch.OutOfMemoryError("CUDA out of memory")
+            return self._run(x, box)
 
-            return run
+        return run
 
-    model.parts = (type(model.parts[0])(model.info, model.parts[0].recipe, Card(), ""),)
+
+@pytest.mark.parametrize(("pixels", "smaller", "processor"), [
+    (1 << 30, False, False), (100 * 100, True, False), (0, True, True)])
+def test_a_card_short_of_memory_takes_smaller_tiles_then_hands_over(
+    image, monkeypatch, pixels, smaller, processor
+):
+    model = init_model("ACS-WFC", "cpu", tile=128)
+    expected = model.detect_cr(image)
+    (part,) = model.parts
+    monkeypatch.setattr(look.Look, "_tensor", on_the_card(look.Look._tensor))
+    model.parts = (replace(part, network=Card(part.network, pixels)),)
     assert np.abs(model.detect_cr(image) - expected).max() < 2e-6
-    assert "the processor went on" in model.notes[-1]
+    notes = " ".join(model.notes)
+    assert ("the tiles were made smaller" in notes) == smaller
+    assert ("the processor went on" in notes) == processor
+
+
+def on_the_card(tensor):
+    """`Look._tensor`, whose pixels stay where they are."""
+
+    def stay(self, box):
+        network, self._network = self._network, SimpleNamespace(device="cpu")
+        try:
+            return tensor(self, box)
+        finally:
+            self._network = network
+
+    return stay

@@ -2,6 +2,8 @@
 
 import gzip
 import shutil
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from robot import Robot
 from scipy import ndimage
 
 import glview
+from glview.core.counting import Counter
 
 DEMO = Path(glview.__file__).parent / "data" / "demo.fits.gz"
 EIGHT = np.ones((3, 3))
@@ -28,6 +31,37 @@ def said_in(path):
     with fits.open(path) as file:
         rows = file["CR_REVIEW"].data
         return {(int(row["Y"]) - 1, int(row["X"]) - 1): row["STATE"] for row in rows}
+
+
+def test_a_saved_review_is_shown_when_it_is_counted_and_not_before(tmp_path, monkeypatch):
+    path, gate, count = tmp_path / "frame.npy", threading.Event(), Counter.count
+    np.save(path, np.zeros((60, 80), np.float32))
+    confidence = np.zeros((60, 80), np.float32)
+    confidence[10:14, 10:14] = confidence[30:33, 50:53] = 0.9
+    with Robot(path, overlay=OVERLAY) as robot:
+        robot.know(confidence)
+        for key in ("N", "X", "A", "Ctrl+S"):
+            robot.key(key)
+            robot.settle()
+        said = robot.document.verdicts
+        assert len(said) == 2
+
+    def slow(*arguments):
+        assert gate.wait(20)
+        return count(*arguments)
+
+    monkeypatch.setattr(Counter, "quick", lambda self, question: False)
+    monkeypatch.setattr(Counter, "count", slow)
+    with Robot(path, overlay=OVERLAY, ready=False) as robot:
+        robot.until(lambda: robot.document is not None and robot.document.verdicts)
+        for _ in range(20):
+            robot.frame()
+            time.sleep(0.01)
+        assert not len(robot.desk.listing.rows) and robot.desk.listing.reviewed == (0, 0)
+        gate.set()
+        robot.settle()
+        assert robot.desk.listing.reviewed == (2, 2) and robot.document.verdicts == said
+        assert not robot.workspace.notices
 
 
 def test_from_open_to_saved(tmp_path):

@@ -14,7 +14,7 @@ class Known:
     """Runs of a band, y counted from its top, with the values of their pixels.
 
     runs, starts: see `core.candidatekernels`. values: of each source (pixels,) floats, the
-    confidence first. height: rows of the band. count: pixels. nbytes: memory held. Never changed.
+    confidence first. height: rows of the band. Never changed.
     """
 
     def __init__(self, runs, values, height):
@@ -26,10 +26,12 @@ class Known:
 
     @property
     def count(self):
+        """Pixels whose values are known."""
         return int(self.starts[-1])
 
     @property
     def nbytes(self):
+        """Memory held."""
         tiers = self._tiers[1] if self._tiers else ()
         return sum(one.nbytes for one in (self.runs, self.starts, *self.values, *tiers,
                                           *(self._index or ())))

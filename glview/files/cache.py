@@ -15,6 +15,7 @@ import numpy as np
 from glview.core.pyramid import FINEST, Pyramid, Statistics
 from glview.files import ReadError
 from glview.files.commit import explain, lock
+from glview.files.journal import only_saved
 from glview.files.source import stamp_of
 
 MAGIC = b"glview-cache 1\n"
@@ -46,7 +47,7 @@ def save(image, pyramid):
         return
     part = place.with_name(f".{place.name}-part")
     try:
-        if stamp_of(os.stat(image.path)) == image.stamp:
+        if _is_same(image.path, image.stamp, stamp_of(os.stat(image.path))):
             _write(part, place, _text(image, pyramid), [*_levels(pyramid), figures.values])
     except OSError as error:
         raise CacheError(explain(error, place)) from error
@@ -70,15 +71,21 @@ def _whole(image, figures):
     return image.stamp is not None and count == image.shape[0] * image.shape[1]
 
 
+def _is_same(path, before, now):
+    """Whether a file has the same pixels at both stamps: at most glview saved a mask behind them.
+    """
+    return tuple(before) == tuple(now) or only_saved(path, before, now) is True
+
+
 def _about(image):
     """What must be the same for a cache to hold good."""
-    return {"stamp": list(image.stamp), "hdu": image.hdu, "plane": image.plane,
-            "shape": list(image.shape)}
+    return {"hdu": image.hdu, "plane": image.plane, "shape": list(image.shape)}
 
 
 def _text(image, pyramid):
     figures = pyramid.outcome
     return _about(image) | {
+        "stamp": list(image.stamp),
         "factor": pyramid.factor,
         "values": len(figures.values),
         "figures": {name: getattr(figures, name) for name in FIGURES},
@@ -131,6 +138,8 @@ def _read(image, file):
     about, factor, count = _about(image), int(said["factor"]), int(said["values"])
     sound = factor >= FINEST and factor.bit_count() == 1 and count >= 0
     if not sound or any(said[name] != value for name, value in about.items()):
+        return None
+    if not _is_same(image.path, said["stamp"], image.stamp):
         return None
     kept = Pyramid(image.shape, factor)
     if kept.nbytes + 4 * count != os.fstat(file.fileno()).st_size - file.tell():

@@ -41,7 +41,7 @@ def _tiles(task, looks, share):
     Where memory lacks, all tiles still to do are cut in four; where they are small already, the
     processor takes over from a graphics card.
     """
-    stride = max(part.recipe.stride for part in task.parts)
+    stride = _stride(task)
     size = -(-_side(task, looks) // stride) * stride
     corner, shape = _aligned(task.region, stride, task.frame.shape)
     pending = Pending(shape, size, task.watch.gaze, task.known, corner)
@@ -53,7 +53,7 @@ def _tiles(task, looks, share):
         try:
             values, bad = _together(task, [look(box) for look in looks])
         except (RuntimeError, MemoryError) as error:
-            if not is_memory(error) or not _relieved(pending, box, stride, looks):
+            if not is_memory(error) or not _relieved(task, pending, box, looks):
                 advice = "close other programs, or use a smaller frame"
                 raise failure(error, f"a tile of {pending.size} pixels", advice) from error
             continue
@@ -61,6 +61,10 @@ def _tiles(task, looks, share):
         left -= bad.size
     task.watch.at(1.0)
     return count
+
+
+def _stride(task):
+    return max(part.recipe.stride for part in task.parts)
 
 
 def _aligned(region, stride, shape):
@@ -85,10 +89,12 @@ def _side(task, looks):
     return max(part.recipe.tile or 320 for part in task.parts)
 
 
-def _relieved(pending, box, stride, looks):
+def _relieved(task, pending, box, looks):
     """Put a box back that memory lacked for, in a way that needs less; False if there is none."""
+    stride = _stride(task)
     if pending.size > _SMALLEST:
         pending.cut(box, -(-pending.size // (2 * stride)) * stride)
+        task.note("memory was short: the tiles were made smaller")
         return True
     if not any([look.retreat() for look in looks]):
         return False

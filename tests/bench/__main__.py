@@ -12,7 +12,8 @@ from bench import machine
 from bench.frames import Frames
 from bench.programs import ProgramError
 
-SECTIONS = ("starting", "drawing", "counting", "objects", "detecting", "gigapixel", "saving")
+SECTIONS = ("starting", "drawing", "counting", "objects", "detecting", "batch", "gigapixel",
+            "saving")
 WIDTH = 100
 
 
