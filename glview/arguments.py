@@ -65,7 +65,8 @@ def add_dq(add):
     """The option --dq; the value is None without it."""
     add("--dq", choices=DQ, metavar="NAME",
         help=f"save CR_DQ too: the image's data-quality flags with the mask's bits OR-ed in, as "
-             f"they are in {', '.join(DQ[:-1])}; plain: CR_MASK alone (default)")
+             f"they are in {', '.join(DQ[:-1])}; plain: CR_MASK alone "
+             "(default, but the window keeps up what was saved before)")
 
 
 def parser(name, description, epilog):

@@ -70,7 +70,9 @@ class Autosave:
         notices[:] = [one for one in notices if one != document.readonly]
         if kept.state == "on" and not document.changed:
             self._clear(kept)
-        self._claims.release({one.place.name for one in self._kept.values() if one.place})
+        others = {one.place.name for one in self._kept.values() if one.place}
+        if kept.place is not None and kept.place.name not in others:
+            self._claims.release([kept.place.name])
 
     def drop(self):
         """The user does not want what is not saved: at the end of the program it goes."""
@@ -83,7 +85,7 @@ class Autosave:
                 self._clear(kept)
         if self._writer is not None:
             self._writer.close()
-        self._claims.release()
+        self._claims.release(self._claims.names)
 
     # what was kept of a document before
 

@@ -74,8 +74,8 @@ def parser():
         description="Find, check and correct cosmic rays in astronomical images.")
     add = made.add_argument
     add("files", nargs="*", metavar="FILE",
-        help="FITS (.fits .fit .fts .fz), .npy, TIFF, PNG, also as .gz .bz2 .xz; FILE[SCI] or FILE[2] "
-             "chooses an extension")
+        help="FITS (.fits .fit .fts .fz), .npy, TIFF, PNG, also as .gz .bz2 .xz; FILE[SCI] or "
+             "FILE[2] chooses an extension")
     add("--ext", metavar="NAME|N", help="extension to show, by EXTNAME or number")
     add("--detect", action="store_true", help="detect cosmic rays at once")
     add("--model", metavar="NAME",

@@ -320,7 +320,8 @@ def test_thumbnails_are_wished_for_until_they_show_the_mask_as_it_is(desk):
         desk.atlas.stamps[key] = stamp
     assert desk.atlas.shown == list(desk.atlas.stamps)
     desk.reviewer.update(document)
-    assert None not in desk.reviewer.pictures(document, boxes_of(document, [0, 2])) and not desk.reviewer.wishes
+    assert None not in desk.reviewer.pictures(document, boxes_of(document, [0, 2]))
+    assert not desk.reviewer.wishes
     document.change(threshold=0.45)
     review = desk.settle(document)
     assert None not in desk.reviewer.pictures(document, boxes_of(document, [0]))

@@ -18,7 +18,7 @@ from glview.core.mask import MaskSettings
 from glview.editmirror import Mirror
 from glview.files import open_images, unsaved
 from glview.files.editlog import entries_of
-from glview.files.unsaved import Claim, ClaimedError, Place, sweep
+from glview.files.unsaved import Claim, ClaimedError, Claims, Place, sweep
 from glview.logwriter import Log, Writer
 
 ROOT = Path(__file__).parent.parent
@@ -290,3 +290,17 @@ def test_a_log_begun_after_a_save_opens_with_the_history_to_undo():
     list(mirror.news(history))
     history.mark_saved(steps[2])
     assert [one["saved"] for one in mirror.saved(history, True, None)][-1] in (1, 3)
+
+
+def test_claims_are_taken_once_and_given_back_by_name(tmp_path):
+    claims = Claims()
+    places = [Place(tmp_path, name, 0, 0) for name in ("abc", "abc", "xyz")]
+    for place in places:
+        claims.take(place)
+    assert sorted(claims.names) == ["abc", "xyz"]
+    claims.release(["abc"])
+    Claim(tmp_path, "abc").release()
+    with pytest.raises(ClaimedError):
+        Claim(tmp_path, "xyz")
+    claims.release(claims.names)
+    assert not list(tmp_path.iterdir())

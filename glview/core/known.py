@@ -2,7 +2,6 @@
 
 import numpy as np
 
-
 SHARES = (0.5, 0.75, 0.875, 0.9375)
 """Of the pixels, by confidence, below the edges of the tiers: a threshold that few of them are
 above looks at few."""

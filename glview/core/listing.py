@@ -49,9 +49,20 @@ def ordered(rows, codes, column, falling, sorted_rows=None):
     """
     first = np.arange(len(rows))
     if sorted_rows is not None and sorted_rows < len(rows):
-        first = np.lexsort((rows["x0"], rows["y0"], -rows["area"]))
+        first = _merged(rows, sorted_rows)
     values = COLUMNS[column](rows[first], codes[first]).astype(np.float64)
     return first[np.argsort(-values if falling else values, kind="stable")]
+
+
+def _merged(rows, count):
+    """(n,) int64: the numbers of all rows by falling area, y0, x0, of which the first are so."""
+    falling, corners = -rows["area"], rows["y0"].astype(np.int64) << 32 | rows["x0"]
+    late = count + np.lexsort((corners[count:], falling[count:]))
+    low, high = (np.searchsorted(falling[:count], falling[late], side)
+                 for side in ("left", "right"))
+    places = [start + np.searchsorted(corners[start:stop], corners[number])
+              for start, stop, number in zip(low, high, late, strict=True)]
+    return np.insert(np.arange(count), places, late)
 
 
 def shown(rows, codes, rules, shape, seen=None, bright=None):

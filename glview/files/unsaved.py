@@ -107,10 +107,14 @@ class Claims:
             if place.name not in self._held:
                 self._held[place.name] = Claim(place.folder, place.name)
 
-    def release(self, keep=()):
-        """Give back all but those of these names."""
+    @property
+    def names(self):
+        return list(self._held)
+
+    def release(self, names):
+        """Give back those of these names."""
         with self._lock:
-            for name in set(self._held) - set(keep):
+            for name in names:
                 self._held.pop(name).release()
 
 

@@ -5,10 +5,14 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+from glview.models.modelfile import digest_of, text_of
 from glview.models.recipe import LACOSMIC, LACOSMIC_RECIPE, SKIES, Layout, Recipe
 from glview.models.registry import ModelError
 from glview.models.rows import ModelInfo
 
+LARGEST = 1e30  # of any number; beyond it float32 ends
+MOST_ITERATIONS = 1000
+DEEPEST = 8  # ups of a U-Net: each doubles what a pixel sees, here 1792 pixels on each side
 KINDS = ("unet", "torchscript", "onnx", "lacosmic")
 _PLAIN = {  # key -> type, what it must be, test
     "architecture": (str, f"one of {', '.join(KINDS)}", KINDS.__contains__),
@@ -18,12 +22,12 @@ _PLAIN = {  # key -> type, what it must be, test
                lambda v: len(v) == 64 and not set(v.lower()) - set("0123456789abcdef")),
     "units": (str, "words", bool),
     "sky": (str, f"one of {', '.join(SKIES)}", SKIES.__contains__),
-    "scale": (float, "a number above 0", lambda v: 0 < v < float("inf")),
+    "scale": (float, "a number above 0", lambda v: 0 < v < LARGEST),
     "output": (str, "confidence or logits", ("confidence", "logits").__contains__),
     "threshold": (float, "a number from 0 to 1", lambda v: 0 <= v <= 1),
     "halo": (int, "pixels, 0 to 1024", lambda v: 0 <= v <= 1024),
     "stride": (int, "pixels, 1 to 256", lambda v: 1 <= v <= 256),
-    "tile": (int, "pixels, 0 or more", lambda v: v >= 0),
+    "tile": (int, "pixels, 0 or more", lambda v: 0 <= v < 1 << 31),
     "licence": (str, "words", lambda v: True),
     "citation": (str, "words", lambda v: True),
     "sentence": (str, "words", lambda v: True),
@@ -54,13 +58,11 @@ def read_own(path):
     The name carries the first digits of the file's sha256, so that results of other settings are
     told apart.
     """
-    path = Path(path).expanduser()
+    path = _at_home(path)
+    text = text_of(path)
     try:
-        text = path.read_bytes()
         said = tomllib.loads(text.decode())
-    except OSError as error:
-        raise ModelError(f"cannot read the model {path}: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError also of a number too long
         raise ModelError(f"{path} is no TOML: {error}") from error
     try:
         return _own(path, said, hashlib.sha256(text).hexdigest()[:8])
@@ -71,7 +73,7 @@ def read_own(path):
 def _own(path, said, digest):
     _check(said)
     kind = said["architecture"]
-    weights = path.parent / Path(said["weights"]).expanduser() if "weights" in said else None
+    weights = path.parent / _at_home(said["weights"]) if "weights" in said else None
     settings = _lacosmic(said.get("lacosmic", {})) if kind == "lacosmic" else {}
     info = ModelInfo(
         name=f"{said.get('name', path.stem)}@{digest}",
@@ -175,6 +177,8 @@ def _triples(rows, key):
 def _check_chain(layout):
     """Each part takes the channels that those before it give."""
     depth, blocks = len(layout.ups), layout.blocks
+    if depth > DEEPEST:
+        raise ModelError(f"[unet] may have at most {DEEPEST} ups; there are {depth}")
     if len(blocks) != 2 * depth + 1:
         raise ModelError(f"[unet] {depth} ups need {2 * depth + 1} blocks: one for each level on"
                          f" the way down, and on the way up; there are {len(blocks)}")
@@ -200,18 +204,24 @@ def _lacosmic(table):
             known = ", ".join(LACOSMIC)
             raise ModelError(f"[lacosmic] has an unknown key {key}; known are {known}")
         kind = type(LACOSMIC[key])
-        if not _is(value, kind) or (kind is not bool and value <= 0):
-            words = "true or false" if kind is bool else f"a {kind.__name__} above 0"
+        most = MOST_ITERATIONS if kind is int else LARGEST
+        if not _is(value, kind) or (kind is not bool and not 0 < value <= most):
+            words = "true or false" if kind is bool else f"a {kind.__name__} above 0, up to {most}"
             raise ModelError(f"[lacosmic] {key} must be {words}; it is {value!r}")
     return dict(table)
 
 
 def _checked_digest(path, wanted):
     """sha256 of the weights; raises ModelError if they are not there, or not the wanted ones."""
-    try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise ModelError(f"cannot read the weights {path}: {error.strerror or error}") from error
+    digest = digest_of(path)
     if wanted and digest != wanted.lower():
         raise ModelError(f"the sha256 of {path} is {digest}, not {wanted.lower()}")
     return digest
+
+
+def _at_home(name):
+    """A path, with what ~ stands for; a user that is not known is a name like any other."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        return Path(name)

@@ -1,6 +1,5 @@
 """From a model's name, or the path of a file, to its network."""
 
-import hashlib
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -10,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from glview.models.engines import LaCosmic, Onnx, TorchScript
+from glview.models.modelfile import digest_of
 from glview.models.own import read_own
 from glview.models.recipe import LACOSMIC_RECIPE, Recipe
 from glview.models.registry import INSTALL, MODELS, ModelError, ModelInfo, lookup, weights_path
@@ -44,7 +44,7 @@ def load_part(name, device):
     path = weights_path(info)
     if path is None:
         raise ModelError(f"the weights of {info.name} are not installed; do: {INSTALL}")
-    digest = _digest(path)
+    digest = digest_of(path)
     if digest != info.sha256:
         raise ModelError(
             f"{path} is not the file of {info.name} that glview knows (its sha256 is"
@@ -87,7 +87,9 @@ def load_tensors(path):
     except Exception as error:  # torch's unpickler meets garbage with an error of any kind
         broken = f"{path} is truncated or holds more than plain tensors; get the file again"
         raise ModelError(broken) from error
-    return _multiplied(_state(loaded, path))
+    tensors = _state(loaded, path)
+    _check_plain(tensors, path)
+    return _multiplied(tensors)
 
 
 def _state(loaded, path):
@@ -97,6 +99,19 @@ def _state(loaded, path):
         if isinstance(found, dict) and any(isinstance(v, torch.Tensor) for v in found.values()):
             return found
     raise ModelError(f"{path} holds no tensors by name; a model's state dict is needed")
+
+
+def _check_plain(tensors, path):
+    """Raise ModelError for a tensor whose numbers are not all there, such as one that says its one
+    number a billion times: what is done with it would take that memory."""
+    for name, tensor in tensors.items():
+        if not isinstance(tensor, torch.Tensor):
+            continue
+        plain = tensor.layout is torch.strided and tensor.device.type == "cpu"
+        if not plain or tensor.is_quantized:
+            raise ModelError(f"{path} holds {name} in a form that is not plain numbers")
+        if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+            raise ModelError(f"{path} holds {name}, which claims to be larger than its data")
 
 
 def _multiplied(tensors):
@@ -115,17 +130,9 @@ def _multiplied(tensors):
     return plain
 
 
-def _digest(path):
-    """sha256 of a file in hexadecimal."""
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise ModelError(f"cannot read the weights {path}: {error.strerror or error}") from error
-
-
 def _from_path(path, device):
     """The first known network whose tensors the file holds."""
-    digest = _digest(path)
+    digest = digest_of(path)
     tensors = load_tensors(path)
     rows = {(row.module, row.recipe): row for row in reversed(MODELS.values()) if row.module}
     reasons = []

@@ -124,9 +124,10 @@ def _rules(desk, listing):
         mark(desk, f"only:{name}")
         tip(words)
     listing.rules = replace(rules, above=max(0, above), said=said, **switches)
-    words = f"{len(listing.order):,} of {len(listing.rows):,}"
-    _beside(imgui.calc_text_size(words).x + unit)
-    imgui.text_disabled(words)
+    if len(listing.order) < len(listing.rows):
+        words = f"{len(listing.order):,} of {len(listing.rows):,}"
+        _beside(imgui.calc_text_size(words).x + unit)
+        imgui.text_disabled(words)
 
 
 def _beside(width):

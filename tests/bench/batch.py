@@ -53,7 +53,8 @@ def measure(frames, options):
 def _batch(home, folder, name):
     """(seconds of the run as it tells them, the sum of its searches)."""
     lines = home / f"{name}.jsonl"
-    done = _run(glview("detect", folder, "-o", home / name, "--model", MODEL, "--json", lines), home)
+    words = glview("detect", folder, "-o", home / name, "--model", MODEL, "--json", lines)
+    done = _run(words, home)
     rows = [json.loads(line) for line in lines.read_text().splitlines()]
     if {row["status"] for row in rows} != {"done"}:
         raise ProgramError(f"glview detect: not all was done:\n{done}")
