@@ -6,6 +6,7 @@ import pickle
 import resource
 import struct
 import time
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -43,7 +44,7 @@ class Trap:
         return os.mkdir, (self.path,)
 
 
-def refused(path, words=""):
+def refused(path, words=r"\w+"):
     with pytest.raises(ModelError, match=words) as caught:
         init_model(str(path), "cpu")
     assert "\n" not in str(caught.value)
@@ -129,8 +130,8 @@ def test_a_tensor_that_is_larger_than_its_data_is_refused(tmp_path, shape, name)
 
 @pytest.mark.parametrize("make", [
     lambda one: one.to("meta"), lambda one: one.to_sparse(), lambda one: one.to(torch.complex64),
-    lambda one: one.int(), lambda one: torch.quantize_per_tensor(one, 0.1, 0, torch.qint8),
-], ids=["meta", "sparse", "complex", "integers", "quantised"])
+    lambda one: one.int(),
+], ids=["meta", "sparse", "complex", "integers"])
 def test_tensors_that_are_no_plain_numbers_are_refused(tmp_path, make):
     tensors = load_file(SHIPPED)
     key = "module.outc.conv.weight"
@@ -223,7 +224,9 @@ def test_a_network_too_deep_for_any_picture_is_refused(tmp_path):
 
 
 def test_onnx_and_torchscript_files_cut_off_or_random(tmp_path):
-    torch.jit.save(torch.jit.trace(torch.nn.Identity(), torch.zeros(1, 1, 8, 8)), tmp_path / "t.pt")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that TorchScript may go one day
+        torch.jit.save(torch.jit.script(torch.nn.Identity()), tmp_path / "t.pt")
     whole, rng = (tmp_path / "t.pt").read_bytes(), np.random.default_rng(1)
     (tmp_path / "my.toml").write_text(SCRIPT)
     for data in (b"", whole[:100], whole[: len(whole) // 2], whole[:-1], rng.bytes(5000),

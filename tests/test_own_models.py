@@ -243,6 +243,11 @@ def test_a_wrong_network_is_told(own, tmp_path, change, words):
         init_model(path)
 
 
+def test_groups_mean_nothing_where_nothing_is_normalised_by_group(own, tmp_path):
+    path = toml(tmp_path / "my.toml", own | {"unet": own["unet"] | {"groups": 7}})
+    assert init_model(path, "cpu").parts[0].recipe.layout.norm == "batch"
+
+
 def test_weights_of_another_shape_are_told(own, tmp_path):
     table = own["unet"]
     blocks = [["module.inc.conv.conv", 1, 16], ["module.down1.mpconv.1.conv", 16, 64],

@@ -1,6 +1,7 @@
 """The real window on a screen of its own, worked with as a person would: mouse, keyboard, eyes."""
 
 import os
+import re
 import time
 
 import numpy as np
@@ -156,6 +157,25 @@ def test_the_window_and_its_panels_come_back_as_they_were(screen, frame, tmp_pat
         assert seen[1][1] == seen[2][1] == moved != seen[0][1]
     finally:
         screen.set_resources("")
+
+
+def test_a_panel_that_an_old_layout_does_not_know_is_docked(screen, frame, tmp_path, home):
+    kept = home / "config" / "glview" / "layout.ini"
+    for start in range(2):
+        with Program(screen, tmp_path, frame, *OPTIONS) as one:
+            one.wait(lambda state: state["file"] is not None)
+            assert one.quit() == (0, "")
+        sections = dict(part.split("]\n", 1) for part in kept.read_text().split("[Window][")[1:])
+        docks = {name: re.search("DockId=(0x[0-9A-F]+)", sections[name])[1]
+                 for name in ("Loupe", "Display", "Object table", "Objects")}
+        assert docks["Loupe"] == docks["Display"]
+        if not start:
+            for name in ("Loupe", "Object table"):
+                text = kept.read_text()
+                begin = text.index(f"[Window][{name}]")
+                kept.write_text(text[:begin] + text[text.index("[", begin + 10 + len(name)) :])
+            assert "Loupe" not in kept.read_text()
+    assert docks["Object table"] == docks["Objects"]
 
 
 def test_an_idle_window_uses_no_processor_time(screen, frame, tmp_path):

@@ -45,12 +45,15 @@ def ordered(rows, codes, column, falling, sorted_rows=None):
     """(n,) int64: the numbers of all objects in order of a column; NaN last, equals by falling
     area, then y0, then x0.
 
-    sorted_rows: how many rows, from the first on, are in that order already; None for all.
+    sorted_rows: how many rows, from the first on, are by falling area, y0, x0 already, as
+    `find_objects` gives them; None for all.
     """
     first = np.arange(len(rows))
     if sorted_rows is not None and sorted_rows < len(rows):
         first = _merged(rows, sorted_rows)
-    values = COLUMNS[column](rows[first], codes[first]).astype(np.float64)
+    if (column, falling) == ("area", True):
+        return first
+    values = COLUMNS[column](rows, codes)[first].astype(np.float64)
     return first[np.argsort(-values if falling else values, kind="stable")]
 
 

@@ -234,7 +234,7 @@ def _pooled(image, factor, y0, y1, x0, x1):
     for y in range(y0, y1, rows):
         part = image.read32(y, min(y + rows, y1), x0, x1, out=block[: y1 - y])
         cell = (y - y0) // factor
-        reduce.pool(part, factor, mean, most, cell, 0, finite, cell, counts)
+        reduce.pool(part, factor, mean, most, cell, 0, finite, cell, counts, False)
     return mean, most
 
 

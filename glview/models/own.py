@@ -158,7 +158,8 @@ def _layout(table):
     head, groups = table.get("head"), table.get("groups", 8)
     if not (isinstance(head, list) and len(head) == 2 and _is(head[0], str) and _is(head[1], int)):
         raise ModelError(f'[unet] head must be ["key", channels]; it is {head!r}')
-    if not _is(groups, int) or groups < 1 or any(after % groups for _, _, after in blocks):
+    if not _is(groups, int) or groups < 1 or (
+            norm == "group" and any(after % groups for _, _, after in blocks)):
         raise ModelError(f"[unet] groups must divide the channels of every block; it is {groups!r}")
     layout = Layout(blocks, ups, tuple(head), norm, groups)
     _check_chain(layout)

@@ -107,8 +107,7 @@ def _check_plain(tensors, path):
     for name, tensor in tensors.items():
         if not isinstance(tensor, torch.Tensor):
             continue
-        plain = tensor.layout is torch.strided and tensor.device.type == "cpu"
-        if not plain or tensor.is_quantized:
+        if tensor.layout is not torch.strided or tensor.device.type != "cpu":
             raise ModelError(f"{path} holds {name} in a form that is not plain numbers")
         if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
             raise ModelError(f"{path} holds {name}, which claims to be larger than its data")

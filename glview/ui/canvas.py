@@ -99,7 +99,7 @@ class Canvas:
     def _press(self, desk, document, at, pixel):
         workspace, io = desk.workspace, imgui.get_io()
         tool = tool_named(workspace.tool)
-        hand = (not document.whole or imgui.is_key_down(imgui.Key.space)
+        hand = (not document.whole or document.readonly or imgui.is_key_down(imgui.Key.space)
                 or workspace.compare.whole == "previous")  # what is not seen is not edited
         self._dragging = "hand" if hand else tool.kind
         self._pressed, self._went = (io.mouse_pos.x, io.mouse_pos.y), 0.0
@@ -129,7 +129,7 @@ class Canvas:
         return self.region.abandon()
 
     def _look(self, desk, document, pixel):
-        if _inside(pixel, document) and document.whole:
+        if _inside(pixel, document) and document.whole and not document.readonly:
             tool = tool_named(desk.workspace.tool)
             remove = tool.code(imgui.get_io().key_alt, False) == EDIT_DELETE
             self.pick.look(document, pixel, reach_at(desk.workspace.view.zoom), remove, desk.jobs)

@@ -23,6 +23,7 @@ from glview.ui.widgets import mark
 
 PICTURES = "Image and mask"
 WIDE = 1100.0  # of a window, from which thumbnails and table lie side by side
+NEIGHBOURS = {TABLE: "Objects", "Histograms": "Display", "Loupe": "Display"}
 DOWN, RIGHT, UP = imgui.Dir.down, imgui.Dir.right, imgui.Dir.up
 
 
@@ -46,7 +47,7 @@ class Layout:
         }
         self.files = OpenFile()
         self._keyboard = Keyboard()
-        self._reset = self._popup = False
+        self._reset = self._popup = self._seen = False
 
     @property
     def asking(self):
@@ -73,6 +74,9 @@ class Layout:
         if self._reset or (node is not None and node.is_leaf_node() and not node.windows):
             _arrange(space)
             desk.workspace.split, self._reset = 0.5, False
+        elif not self._seen:
+            _take_in()
+        self._seen = True
         for name, body in self.panels.items():
             if name == PICTURES or not desk.workspace.bare:
                 _panel(desk, name, body)
@@ -140,6 +144,15 @@ def _status(desk):
             status_line(desk)
             imgui.end_menu_bar()
     imgui.end()
+
+
+def _take_in():
+    """Put panels that the remembered layout does not know, an older version's, to a neighbour."""
+    for name, neighbour in NEIGHBOURS.items():
+        known, beside = (imgui.internal.find_window_settings_by_id(imgui.internal.im_hash_str(one))
+                         for one in (name, neighbour))
+        if known is None and beside is not None and beside.dock_id:
+            imgui.internal.dock_builder_dock_window(name, beside.dock_id)
 
 
 def _arrange(space):
