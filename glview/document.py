@@ -58,15 +58,14 @@ class Detection:
 class Review:
     """The objects of the final mask.  objects: structured array of `core.objects`, or None;
     catalogue: the same with an index; order: their numbers, the first of the ranking `rank` first,
-    a `core.catalogue.Order`; selected: index into `order` or -1; place: where the
-    selection was before its object went; pixels: masked pixels; key: the mask they belong to."""
+    a `core.catalogue.Order`; selected: index into `order` or -1; pixels: masked pixels; key: the
+    mask they belong to."""
 
     objects: np.ndarray | None = None
     catalogue: Catalogue | None = None
     order: Order | None = None
     rank: str = "area"
     selected: int = -1
-    place: int = 0
     pixels: int = 0
     key: Any = None
 

@@ -25,7 +25,6 @@ class Reviewer:
         self._asked = self._counting = None
         self._until = 0.0  # when a detection has had the cores for long enough
         self.wishes = {}
-        self._scroll = False
 
     def show_on(self, thumbnails):
         """Draw the objects' pictures on these Thumbnails from now on."""
@@ -77,7 +76,7 @@ class Reviewer:
         self._until = time.monotonic() + REST * counted.seconds
         old, catalogue = document.review, counted.catalogue
         review = Review(catalogue.objects, catalogue, Order(catalogue, RANKS[old.rank]), old.rank,
-                        -1, old.selected if old.selected >= 0 else old.place, counted.pixels, key)
+                        -1, counted.pixels, key)
         review.selected = _same(review, _chosen(old))
         document.review = review
 
@@ -117,7 +116,7 @@ class Reviewer:
         if by == review.rank:
             return
         chosen = None if _chosen(review) is None else review.order[review.selected]
-        review.rank, review.place = by, 0
+        review.rank = by
         if review.catalogue is not None:
             review.order = Order(review.catalogue, RANKS[by])
             review.selected = -1 if chosen is None else review.order.place(chosen)
@@ -125,18 +124,6 @@ class Reviewer:
     def selected(self, document):
         """The selected object's row, or None."""
         return None if document is None else _chosen(document.review)
-
-    def step(self, document, change):
-        """Select the next (+1) or the previous (-1) object in the ranking, round and round.
-
-        Where the selected one is gone, deleted by hand say, its neighbours come next.
-        """
-        review = document.review
-        count = 0 if review.objects is None else len(review.objects)
-        if count:
-            gone = review.selected < 0
-            place = review.place + min(change, 0) if gone else review.selected + change
-            self.select(document, place % count)
 
     def select(self, document, place):
         """Select the object at `place` of the ranking and fly there."""
@@ -149,12 +136,6 @@ class Reviewer:
                                    float(min(zoom, max(1.0, 400.0 / max(span, 1)))))
         self.workspace.fit = False
         self.workspace.cursor = int(chosen["cy"] + 0.5), int(chosen["cx"] + 0.5)
-        self._scroll = True
-
-    def take_scroll_request(self):
-        """True once after a selection that the list of thumbnails should scroll to."""
-        asked, self._scroll = self._scroll, False
-        return asked
 
     def pictures(self, document, boxes):
         """Texture corners of pictures of boxes, None where a worker still makes one."""

@@ -44,7 +44,8 @@ def write_state(desk, path, first):
                   "stretch": vars(document.stretch), "limits": document.limits,
                   "added": document.edits.added, "deleted": document.edits.deleted,
                   "objects": None if objects is None else len(objects),
-                  "pixels": document.review.pixels, "changed": document.changed,
+                  "reviewed": desk.listing.reviewed, "pixels": document.review.pixels,
+                  "changed": document.changed,
                   "covered": document.detection.covered, "read": document.pyramid.covered,
                   "complete": document.pyramid.complete}
     part = path.with_name(path.name + ".part")

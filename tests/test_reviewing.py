@@ -125,7 +125,6 @@ def test_without_a_mask_there_are_no_objects_and_the_ranking_stays(desk):
     review = desk.settle(document)
     assert (review.objects, review.rank, review.pixels) == (None, "flux", 0)
     desk.reviewer.update(None)
-    desk.reviewer.step(document, +1)
     assert desk.reviewer.selected(document) is None and desk.reviewer.selected(None) is None
 
 
@@ -232,19 +231,6 @@ def place_of(desk, document):
     return None if chosen is None else (int(chosen["y0"]), int(chosen["x0"]))
 
 
-def test_next_and_previous_go_round(desk):
-    document = document_with(BOXES)
-    desk.settle(document)
-    ranked = [(20, 25), (20, 20), (5, 5), (40, 60)]
-    for change, expected in ((+1, [*ranked, ranked[0]]), (-1, [ranked[3], ranked[2], ranked[1]])):
-        for place in expected:
-            desk.reviewer.step(document, change)
-            assert place_of(desk, document) == place
-    document.review.selected = -1
-    desk.reviewer.step(document, -1)
-    assert place_of(desk, document) == ranked[-1]
-
-
 def test_selecting_flies_there(desk):
     document = document_with([(20, 20, 23, 25), (2, 0, 4, 80)])
     desk.settle(document)
@@ -252,7 +238,6 @@ def test_selecting_flies_there(desk):
     view = desk.workspace.view
     assert (view.y, view.x, view.zoom) == (21.5, 22.5, FLY_ZOOM)
     assert not desk.workspace.fit
-    assert desk.reviewer.take_scroll_request() and not desk.reviewer.take_scroll_request()
     desk.reviewer.select(document, 0)
     assert desk.workspace.view.zoom == 5.0 and place_of(desk, document) == (2, 0)
 
@@ -285,23 +270,6 @@ def test_an_object_inside_anothers_box_stays_selected(desk):
     assert place_of(desk, document) == (20, 20)
     desk.reviewer.rank(document, "flux")
     assert place_of(desk, document) == (20, 20)
-
-
-def test_after_deleting_an_object_next_goes_on_where_it_was(desk):
-    document = document_with(BOXES)
-    desk.settle(document)
-    desk.reviewer.select(document, 1)
-    document.edits.draw((21, 21), (21, 21), 4, EDIT_DELETE)
-    document.edits.draw((20, 21), (23, 21), 4, EDIT_DELETE)
-    desk.settle(document)
-    assert place_of(desk, document) is None
-    desk.settle(document)
-    document.change(threshold=0.51)
-    desk.settle(document)
-    desk.reviewer.step(document, +1)
-    assert place_of(desk, document) == (5, 5)
-    desk.reviewer.step(document, -1)
-    assert place_of(desk, document) == (20, 25)
 
 
 def boxes_of(document, numbers):

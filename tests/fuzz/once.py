@@ -5,7 +5,7 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["glview.files"]):
+with atheris.instrument_imports(include=["glview.files", "glview.models", "glview.recovering"]):
     from fuzz.seeds import WORDS, seeds
     from fuzz.targets import TARGETS
 
@@ -19,7 +19,7 @@ def main():
     corpus, work = folder / "corpus", folder / "work"
     for place in (corpus, work):
         place.mkdir(parents=True, exist_ok=True)
-    for number, data in enumerate(seeds(work)):
+    for number, data in enumerate(seeds(name, work)):
         (corpus / f"seed{number}").write_bytes(data)
     words = folder / "words"
     words.write_text("".join(f'"{word}"\n' for word in WORDS))

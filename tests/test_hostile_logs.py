@@ -1,0 +1,92 @@
+"""Logs of edits that lie with true checksums: what is sound before the lie, and nothing else."""
+
+import zlib
+
+import numpy as np
+import pytest
+
+from glview import recovering
+from glview.core.image import Image
+from glview.core.sample import sample_of
+from glview.document import Document
+from glview.files.editlog import LogError, entries_of, head_of, line_of
+from glview.files.unsaved import Place
+
+SHAPE = (40, 600)
+IMAGE = Image("a", SHAPE, np.dtype(np.float32), None, path="a.fits")
+HEAD = line_of(head_of(IMAGE, (1, 2, 3)))
+SOUND = b'{"at":0,"step":{"verdict":[[3,4,"","accepted"]]}}'
+MASK = b'{"threshold":0.5,"dilation":0,"shape":"square"}'
+
+
+def line(text):
+    return b"%08x %s\n" % (zlib.crc32(text), text)
+
+
+def log_of(folder, *lines):
+    place = Place(folder, "log", 0, 0)
+    place.log.write_bytes(b"".join(lines))
+    return place
+
+
+LIES = {
+    "a setting that is none": b'{"at":1,"step":{"set":["image",1,2]}}',
+    "a setting of another kind": b'{"at":1,"step":{"set":["mask",%s,{"dilation":true}]}}' % MASK,
+    "a radius that is no number of pixels":
+        b'{"at":1,"step":{"set":["mask",%s,{"dilation":2.5}]}}' % MASK,
+    "a threshold that is none": b'{"at":1,"step":{"set":["mask",%s,{"threshold":NaN}]}}' % MASK,
+    "one value too many": b'{"at":1,"step":{"set":["mask",%s,%s,%s]}}' % (MASK, MASK, MASK),
+    "a verdict outside": b'{"at":1,"step":{"verdict":[[40,4,"","accepted"]]}}',
+    "a verdict before the first": b'{"at":1,"step":{"verdict":[[-1,4,"","accepted"]]}}',
+    "a verdict of other words": b'{"at":1,"step":{"verdict":[[3,4,"","guilty"]]}}',
+    "a code that is none": b'{"at":1,"step":{"stroke":[[[0,0,1,1,null,null]],"eJxjYwAAAA4ABA=="]}}',
+    "a patch at half a pixel": b'{"at":1,"step":{"stroke":[[[0.5,0,1,1,null,null]],"eJxjYAAAAAIAAQ=="]}}',
+    "a tile outside":
+        b'{"at":1,"step":{"stroke":[[[0,0,40,600,[[-512,0]],[]]],"eJwDAAAAAAE="]}}',
+    "a tile between tiles":
+        b'{"at":1,"step":{"stroke":[[[0,0,40,600,[[1,1]],[]]],"eJwDAAAAAAE="]}}',
+    "a place that is text": b'{"at":"1"}',
+    "a place that is half": b'{"place":0.5}',
+    "a save of nothing": b'{"saved":"all"}',
+    "a stamp of one number": b'{"saved":1,"stamp":7}',
+    "a found file elsewhere": b'{"found":{"file":"../../../dev/zero"}}',
+    "a found file that is none": b'{"found":{"file":5}}',
+    "found without a file": b'{"found":{}}',
+    "found that is a list": b'{"found":[]}',
+    "a share that is none": b'{"found":{"file":"a.conf","covered":"x"}}',
+    "an origin that is none": b'{"found":{"file":"a.conf","provenance":7}}',
+    "nested without end": b'{"at":1,"step":' + b'{"together":[' * 3000 + b"]}" * 3000 + b"}",
+    "brackets without end": b"[" * 100_000,
+    "a number without end": b'{"place":' + b"9" * 5000 + b"}",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LIES)
+def test_a_lie_ends_the_log_and_what_came_before_is_restored(tmp_path, name):
+    lies = line(LIES[name])
+    assert len(entries_of(HEAD + line(SOUND) + lies + line(SOUND), SHAPE)[0]) == 2
+    found = recovering.look(log_of(tmp_path, HEAD, line(SOUND), lies, line(SOUND)), SHAPE)
+    assert found.count == 1 and len(found.entries) == 2 and found.sentence("a.fits")
+    picture = np.zeros(SHAPE, np.float32)
+    document = Document([], IMAGE, (picture, 1), sample_of(picture))
+    recovering.restore(document, found)
+    assert document.verdicts == {(3, 4): "accepted"} and not document.edits.any
+
+
+@pytest.mark.parametrize("head", [
+    b'{"glview":1,"shape":7}', b'{"glview":1,"shape":[40]}', b'{"glview":1,"shape":["a","b"]}',
+    b'{"glview":1,"shape":[40,600],"stamp":7}', b'{"glview":1,"shape":null}'])
+def test_a_head_that_lies_is_no_log(tmp_path, head):
+    try:
+        found = recovering.look(log_of(tmp_path, line(head), line(SOUND)), SHAPE)
+    except LogError as error:
+        assert "another size" in str(error)
+    else:
+        assert found is None
+
+
+def test_the_pixels_of_these_lies_are_whole():
+    """Or they would end the log for another reason than the one that is tried."""
+    assert zlib.decompress(zlib.compress(bytes([3, 0]))) == bytes([3, 0])
+    sound = LIES["a code that is none"].replace(b"eJxjYwAAAA4ABA==", b"eJxjZAAAAAQAAg==")
+    assert len(entries_of(HEAD + line(sound), SHAPE)[0]) == 2
