@@ -87,7 +87,8 @@ def read(data, shape, when=0.0):
     """What the bytes of a log say, without the confidence; None if not even its head is whole."""
     entries, sizes = entries_of(data, shape)
     course = Course()
-    follow = next((n for n, entry in enumerate(entries) if not course.take(entry)), len(entries))
+    follow = next((n for n, entry in enumerate(entries) if ("line" in entry and n != 1)
+                   or not course.take(entry)), len(entries))
     entries = entries[:follow]  # what builds on what is not there is worth nothing
     if not entries:
         return None

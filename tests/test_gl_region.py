@@ -14,7 +14,7 @@ from drawing import (
 )
 
 from glview.core import mask
-from glview.core.pyramid import tile
+from glview.core.pyramid import build, tile
 from glview.core.tiles import level_shape
 from glview.core.view import Window
 from glview.gl import textures
@@ -187,6 +187,25 @@ def test_a_coarser_tile_stands_in_where_a_finer_one_is_missing(gl):
     mixed[part] = pixels[part]
     assert same_bits(cells(fresh.regions.image, region), np.ascontiguousarray(mixed[y0:y1, x0:x1]))
     assert not fresh.regions.sharp and (key, stamp) not in fresh.regions.wishes
+
+
+def test_the_level_in_memory_is_wished_for_before_pixels_of_the_file(gl):
+    pixels = np.random.default_rng(7).normal(0, 1, (5000, 3000)).astype(np.float32)
+    document, fresh = document_of(pixels), Buffers(gl, 24)
+    build(document.image, document.pyramid)
+    document.pyramid.collect()
+    windows = [window_of((4000, 2000, 4600, 2700))]
+    region = fresh.once(document, windows)
+    (key, stamp), make = next(iter(fresh.regions.wishes.items()))
+    assert key[-3:] == (3, 0, 0) or key[-3:] == (3, 1, 0)
+    for (key, stamp), make in list(fresh.regions.wishes.items()):
+        if key[-3] == 3:
+            fresh.held.put(key, stamp, make())
+    region = fresh.once(document, windows)
+    assert not fresh.regions.sharp and {key[-3] for key, _ in fresh.regions.wishes} == {0}
+    coarse = np.repeat(np.repeat(document.pyramid.mean[8], 8, 0), 8, 1)
+    y0, x0, y1, x1 = region.box
+    assert same_bits(cells(fresh.regions.image, region), np.ascontiguousarray(coarse[y0:y1, x0:x1]))
 
 
 def test_what_is_nearest_the_centre_is_wished_for_first(gl):

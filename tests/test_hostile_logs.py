@@ -39,16 +39,21 @@ LIES = {
     "a verdict outside": b'{"at":1,"step":{"verdict":[[40,4,"","accepted"]]}}',
     "a verdict before the first": b'{"at":1,"step":{"verdict":[[-1,4,"","accepted"]]}}',
     "a verdict of other words": b'{"at":1,"step":{"verdict":[[3,4,"","guilty"]]}}',
-    "a code that is none": b'{"at":1,"step":{"stroke":[[[0,0,1,1,null,null]],"eJxjYwAAAA4ABA=="]}}',
-    "a patch at half a pixel": b'{"at":1,"step":{"stroke":[[[0.5,0,1,1,null,null]],"eJxjYAAAAAIAAQ=="]}}',
+    "a code that is none": b'{"at":1,"step":{"stroke":[[[0,0,1,1,null,null]],"eJxjZgAAAAgABA=="]}}',
+    "a patch at half a pixel":
+        b'{"at":1,"step":{"stroke":[[[0.5,0,1,1,null,null]],"eJxjYAAAAAIAAQ=="]}}',
     "a tile outside":
         b'{"at":1,"step":{"stroke":[[[0,0,40,600,[[-512,0]],[]]],"eJwDAAAAAAE="]}}',
     "a tile between tiles":
         b'{"at":1,"step":{"stroke":[[[0,0,40,600,[[1,1]],[]]],"eJwDAAAAAAE="]}}',
-    "a place that is text": b'{"at":"1"}',
+    "a place that is text": b'{"at":"1","step":{"verdict":[]}}',
     "a place that is half": b'{"place":0.5}',
-    "a save of nothing": b'{"saved":"all"}',
-    "a stamp of one number": b'{"saved":1,"stamp":7}',
+    "a line and a step": b'{"line":[],"place":1,"at":0,"step":{"verdict":[]}}',
+    "a line in the middle": b'{"line":[{"verdict":[]}],"place":1}',
+    "a step and what went on": b'{"at":1,"step":{"verdict":[]},"more":{"verdict":[]}}',
+    "nothing": b"{}",
+    "a save of nothing": b'{"saved":"all","whole":true,"stamp":null}',
+    "a stamp of one number": b'{"saved":1,"whole":true,"stamp":7}',
     "a found file elsewhere": b'{"found":{"file":"../../../dev/zero"}}',
     "a found file that is none": b'{"found":{"file":5}}',
     "found without a file": b'{"found":{}}',
@@ -64,7 +69,6 @@ LIES = {
 @pytest.mark.parametrize("name", LIES)
 def test_a_lie_ends_the_log_and_what_came_before_is_restored(tmp_path, name):
     lies = line(LIES[name])
-    assert len(entries_of(HEAD + line(SOUND) + lies + line(SOUND), SHAPE)[0]) == 2
     found = recovering.look(log_of(tmp_path, HEAD, line(SOUND), lies, line(SOUND)), SHAPE)
     assert found.count == 1 and len(found.entries) == 2 and found.sentence("a.fits")
     picture = np.zeros(SHAPE, np.float32)
@@ -87,6 +91,5 @@ def test_a_head_that_lies_is_no_log(tmp_path, head):
 
 def test_the_pixels_of_these_lies_are_whole():
     """Or they would end the log for another reason than the one that is tried."""
-    assert zlib.decompress(zlib.compress(bytes([3, 0]))) == bytes([3, 0])
-    sound = LIES["a code that is none"].replace(b"eJxjYwAAAA4ABA==", b"eJxjZAAAAAQAAg==")
+    sound = LIES["a code that is none"].replace(b"eJxjZgAAAAgABA==", b"eJxjZAAAAAQAAg==")
     assert len(entries_of(HEAD + line(sound), SHAPE)[0]) == 2

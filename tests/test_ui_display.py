@@ -10,6 +10,7 @@ from glview.core import colormaps, stretch
 from glview.core.limits import LIMITS
 from glview.core.stretch import LABELS, Stretch
 from glview.core.view import View
+from glview.ui.status import doing
 
 COLUMNS = np.arange(9, 32, 2)
 TALL = (800, 950)  # the whole panel is in sight
@@ -168,3 +169,25 @@ def test_a_change_of_the_display_reads_nothing_again(robot):
         assert robot.desk.feed.pending == 0 and not robot.desk.jobs.busy
         assert robot.desk.scene.sharp
         agree(robot, replace(Stretch(), kind=key))
+
+
+def test_the_foot_line_tells_the_rule_and_what_is_held():
+    values = np.random.default_rng(0).normal(100, 5, (2000, 2600)).astype(np.float32)
+    with Robot(values, size=(900, 600)) as robot:
+        words = doing(robot.desk, robot.document)
+        assert "zoomed out: mean, mask max" in words and words[0].startswith("zoom ")
+        assert any(" MB of " in word for word in words) and words[-1].startswith("GPU ")
+        robot.key("Shift+X")
+        robot.desk.workspace.told = "4 pixels added"
+        words = doing(robot.desk, robot.document)
+        assert words[0] == "4 pixels added" and "zoomed out: max, mask max" in words
+
+
+def test_the_foot_line_drops_words_that_do_not_fit_but_not_what_was_done():
+    with Robot(np.zeros((300, 400), np.float32), size=(700, 500)) as robot:
+        robot.move("image", 0.5, 0.5)
+        robot.frame(3)
+        quiet = robot.picture()[-20:, 230:340].copy()
+        robot.workspace.told = "4 pixels added"
+        robot.frame(2)
+        assert (robot.picture()[-20:, 230:340] != quiet).any()

@@ -6,6 +6,7 @@ from robot import Robot
 
 from glview.core.mask import MaskSettings
 from glview.core.view import View
+from glview.library import entry_of_array
 
 SHAPE = (120, 160)
 BRIGHT, PALE, LINE = (92, 158, 199), (70, 84, 96), (255, 205, 60)
@@ -129,6 +130,45 @@ def test_the_threshold_is_dragged_on_the_confidences_as_one_step(robot):
     robot.click("confidences", across=0.8)
     pull(robot, "confidences", 0.8, 0.4)
     assert not robot.document.history.done and robot.document.mask == MaskSettings()
+
+
+def test_a_line_is_let_go_where_its_panel_goes_away(robot):
+    robot.know(confidences())
+    for plot, start in (("confidences", 0.5), ("pixels", line_at(robot, "pixels")[1])):
+        robot.move(plot, start)
+        robot.frame()
+        robot.press()
+        robot.move(plot, 0.7)
+        robot.key("Ctrl+B")
+        robot.release()
+        robot.key("Ctrl+B")
+        robot.frame(2)
+        mask, stretch = robot.document.mask, robot.document.stretch
+        for across in (0.3, 0.4):
+            robot.move(plot, across)
+            robot.frame()
+        assert (robot.document.mask, robot.document.stretch) == (mask, stretch), plot
+    assert robot.document.mask.threshold == pytest.approx(0.7, abs=0.01)
+    assert len(robot.document.history.done) == 1
+    robot.key("Ctrl+Z")
+    assert robot.document.mask == MaskSettings()
+
+
+def test_a_file_that_comes_while_a_line_is_held_ends_the_drag(robot):
+    robot.know(confidences())
+    first = robot.document
+    robot.move("confidences", 0.5)
+    robot.frame()
+    robot.press()
+    robot.move("confidences", 0.2)
+    robot.workspace.entries.append(entry_of_array(np.zeros(SHAPE, np.float32)))
+    robot.workspace.current = 1
+    robot.know(confidences())
+    robot.move("confidences", 0.8)
+    robot.release()
+    robot.frame()
+    assert first.mask.threshold == pytest.approx(0.2, abs=0.01) and len(first.history.done) == 1
+    assert robot.document.mask == MaskSettings() and not robot.document.history.done
 
 
 def test_counts_are_told_of_the_bin_under_the_mouse(robot, monkeypatch):

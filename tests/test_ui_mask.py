@@ -85,6 +85,20 @@ def test_dragging_the_threshold_is_one_step(robot):
     is_drawn(robot, 27, 37, MAGENTA, WHITE)
 
 
+def test_a_slider_whose_panel_goes_away_is_one_step(robot):
+    robot.move("Threshold", 0.5)
+    robot.frame()
+    robot.press()
+    robot.move("Threshold", 0.3)
+    robot.key("Ctrl+B")
+    robot.release()
+    robot.key("Ctrl+B")
+    robot.frame(2)
+    assert robot.document.mask.threshold < 0.4 and len(robot.document.history.done) == 1
+    robot.key("Ctrl+Z")
+    assert robot.document.mask == MaskSettings()
+
+
 def test_a_click_beside_the_sliders_is_no_step(robot):
     robot.click("Threshold", across=0.97)  # on its name
     robot.click("Threshold", across=0.5, down=1.15)

@@ -27,11 +27,14 @@ from glview.core.history import Searched, Set, Stroke, Together, Verdict
 from glview.core.mask import MaskSettings
 from glview.core.plane import Plane
 from glview.core.tiles import SIZE
+from glview.core.verdicts import STATES
+from glview.files.entrycheck import check, check_form, check_settings, whole
 from glview.files.source import path_text
 
 FORMAT = 1
 SETTINGS = {"mask": MaskSettings}  # attributes of a document that are dataclasses
 LEVEL = 1  # of zlib: edits are nearly all zeros
+MOST_CODE = 2  # of an edited pixel, see `core.edits`
 
 
 class LogError(Exception):
@@ -71,6 +74,7 @@ def _entry(line, shape):
     if line[-1:] != b"\n" or int(checksum, 16) != zlib.crc32(text):
         raise ValueError("the line is not whole")
     held = json.loads(text)
+    check_form(held)
     return {name: _read(name, value, shape) for name, value in held.items()}
 
 
@@ -81,6 +85,7 @@ def _written(name, value):
 
 
 def _read(name, value, shape):
+    check(name, value)
     if name in ("step", "more"):
         return unpacked(value, shape)
     return [unpacked(step, shape) for step in value] if name == "line" else value
@@ -102,16 +107,17 @@ def unpacked(held, shape):
 
 
 def _pack_set(step):
-    known = step.name in SETTINGS
-    values = (asdict(one) if known else one for one in (step.before, step.after))
-    return [step.name, *values]
+    if step.name not in SETTINGS:
+        raise LogError(f"the setting {step.name} cannot be written to the log")
+    return [step.name, asdict(step.before), asdict(step.after)]
 
 
 def _unpack_set(held, shape):
     name, *values = held
-    if name in SETTINGS:
-        values = [SETTINGS[name](**value) for value in values]
-    return Set(name, *values)
+    made = [SETTINGS[name](**value) for value in values]
+    for one, value in zip(made, values, strict=True):
+        check_settings(one, value)
+    return Set(name, *made)
 
 
 def _pack_verdict(step):
@@ -119,8 +125,11 @@ def _pack_verdict(step):
 
 
 def _unpack_verdict(held, shape):
-    return Verdict(tuple((int(y), int(x), str(before), str(after))
-                         for y, x, before, after in held))
+    for y, x, before, after in held:
+        whole(y), whole(x)
+        if y >= shape[0] or x >= shape[1] or before not in STATES or after not in STATES:
+            raise ValueError("a verdict that cannot be")
+    return Verdict(tuple(map(tuple, held)))
 
 
 def _pack_searched(step):
@@ -175,20 +184,25 @@ def _unpack_stroke(held, shape):
 
 def _unpack_patch(box, shape, pixels):
     y, x, height, width, *tiles = box
-    whole = (y, x, height, width) == (0, 0, *shape)
+    for number in box[:4]:
+        whole(number)
+    full = (y, x, height, width) == (0, 0, *shape)
     if not (0 <= y <= y + height <= shape[0] and 0 <= x <= x + width <= shape[1]):
         raise ValueError("a patch lies outside the picture")
-    before, after = (_unpack_values((height, width), tile, whole, pixels) for tile in tiles)
+    before, after = (_unpack_values((height, width), tile, full, pixels) for tile in tiles)
     return Patch(y, x, before, after)
 
 
-def _unpack_values(shape, tiles, whole, pixels):
+def _unpack_values(shape, tiles, full, pixels):
     if tiles is None:
         return pixels.take(shape)
-    if not whole:
+    if not full:
         raise ValueError("a Plane is the whole picture")
     plane = Plane(shape, np.uint8)
     for y, x in tiles:
+        whole(y), whole(x)
+        if y % SIZE or x % SIZE:
+            raise ValueError("a tile between tiles")
         plane.put(y, x, pixels.take((min(SIZE, shape[0] - y), min(SIZE, shape[1] - x))))
     return plane
 
@@ -211,7 +225,10 @@ class _Pixels:
             left -= len(part)
         if left:
             raise ValueError("pixels are missing")
-        return np.frombuffer(b"".join(parts), np.uint8).reshape(shape)
+        values = np.frombuffer(b"".join(parts), np.uint8).reshape(shape)
+        if values.max() > MOST_CODE:
+            raise ValueError("a pixel that is edited as none can be")
+        return values
 
     def end(self):
         """Raise ValueError if more pixels are there than the boxes took."""

@@ -167,9 +167,14 @@ def _open(path):
             raise ReadError(f"{name} is a pipe or a device; save its content to a file first")
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError as error:
+        if os.path.islink(path):
+            goal = path_text(os.readlink(path))
+            raise ReadError(f"{name} is a link to {goal}, which is not there") from error
         raise ReadError(f"there is no file {path_text(path)}") from error
     except PermissionError as error:
         raise ReadError(f"{name} may not be read by you (permissions); try chmod u+r") from error
+    except OSError as error:
+        raise ReadError(f"{name} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise ReadError(f"{name!r} cannot be a file name: {error}") from error
 

@@ -90,8 +90,9 @@ class Regions:
         names, plain = (owner, "image", joining), None
         if filled and region.level < RAW_LEVELS:
             names, plain = (owner, "image", (joining, "cleaned")), names
-        found = self._tiles("image", region, names, stamp, self._image_maker(document, joining),
-                            plain)
+        maker = self._image_maker(document, joining)
+        self._wish_coarser(region, (owner, "image", joining), reduced, maker)
+        found = self._tiles("image", region, names, stamp, maker, plain)
         self.sharp &= region.level < RAW_LEVELS or reduced.complete
         key = (owner, joining, region, found, id(document.preview[0]))
         if self._keys.get("image") == key:
@@ -102,6 +103,19 @@ class Regions:
             rows.append((self._held.preview(document), self._preview_row(document, region)))
         self._paste(region, rows, self.stores["image"], found)
         self._keys["image"] = key
+
+    def _wish_coarser(self, region, owner, reduced, maker):
+        """Where pixels are still to be read, the finest level that is kept stands in: it is wished
+        for first, for it is in memory."""
+        kept = reduced.level if reduced.level < tiles.levels(reduced.shape) else 0
+        store, up = self.stores["image"], kept - region.level
+        missing = [(ty >> up, tx >> up) for ty, tx in tiles.visible(region.shape, 0, region.box)
+                   if up > 0 and store.slot((*owner, region.level, ty, tx)) is None]
+        for place in dict.fromkeys(missing):
+            key, stamp = (*owner, kept, *place), reduced.stamps.at(kept, *place)
+            make = maker(kept, *place)
+            if make is not None and store.stamp(key) != stamp:
+                self.wishes[key, stamp] = make
 
     @staticmethod
     def _image_maker(document, joining):
@@ -194,13 +208,10 @@ class Regions:
         self._state.render(moderngl.TRIANGLES, vertices=3)
         self._keys["state"] = key
 
-    # tiles
-
     def _tiles(self, kind, region, owner, stamp_of, maker, stand_in=None):
         """What to paste for the region, coarse before fine: ((key, level, ty, tx, stamp), ...).
 
         stand_in: owner of the tiles that are shown instead of those that were never made.
-
         stamp_of: of a level, ty, tx; None where there is nothing.  Missing tiles are wished for.
         Some of those in memory are put at once, those that are shown already before others, so that
         a stroke of the pencil shows in its own frame.

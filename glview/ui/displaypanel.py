@@ -28,7 +28,7 @@ def display_panel(desk):
     stretch = _contrast(stretch)
     stretch = replace(stretch, zoomout=choice(desk, "Zoomed out", stretch.zoomout, ZOOMOUT))
     tip("What a screen pixel shows of the pixels under it: their mean; the largest, so that no "
-        "bright pixel is hidden; or the mean with the peaks that stand out 5 sigma (key X)")
+        "bright pixel is hidden; or the mean with the peaks that stand out 5 sigma (Shift+X)")
     imgui.pop_item_width()
     _counts(document)
     faults_list(desk, document)
@@ -88,6 +88,9 @@ def _counts(document):
         low, high = sample.values[0], sample.values[-1]
     if low is not None:
         imgui.text_disabled(f"Min {low:.6g}  Max {high:.6g}{words}")
+    used = len(sample.values)
+    if sample.exact and used < sample.count and document.stretch.limits not in ("minmax", "user"):
+        imgui.text_disabled(f"Limits sampled, 1 of {sample.count // used} pixels")
     bad = (("NaN", sample.nan), ("+Inf", sample.posinf), ("-Inf", sample.neginf))
     found = "  ".join(f"{name} {count:,}" for name, count in bad if count)
     imgui.text_disabled(found + (words if found else "") or f"No NaN, no Inf{words}")

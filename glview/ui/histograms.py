@@ -27,8 +27,9 @@ class Histograms:
         document = desk.workspace.document
         if document is None:
             return
-        if self._dragged is not None and self._dragged[0] is not document:
-            self._settle()  # another file came while the line was held
+        if self._dragged is not None and (self._dragged[0] is not document
+                                          or not imgui.is_any_item_active()):
+            self._settle()  # another file came, or the panel went away, while the line was held
         room, gap = imgui.get_content_region_avail(), imgui.get_style().item_spacing
         across = room.x > 2.5 * room.y
         line = imgui.get_text_line_height_with_spacing()

@@ -23,8 +23,9 @@ class MaskPanel:
         document = desk.workspace.document
         if document is None:
             return
-        if self._dragged is not None and self._dragged[0] is not document:
-            self._settle()  # another file came while the slider was held
+        if self._dragged is not None and (self._dragged[0] is not document
+                                          or not imgui.is_any_item_active()):
+            self._settle()  # another file came, or the panel went away, while the slider was held
         _counts(document)
         imgui.push_item_width(-imgui.get_font_size() * 5.5)
         self._slide(desk, document, "Threshold", "threshold", imgui.slider_float, 0.0, 1.0, "%.3f")

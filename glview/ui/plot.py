@@ -103,11 +103,10 @@ class Plot:
             self._off = self.x_of(lines[self.held]) - mouse if over else 0.0
         if over or self.held is not None:
             imgui.set_mouse_cursor(ROUND_LINE)
+        if not imgui.is_item_active():  # let go, perhaps while the plot was out of sight
+            self.held = None
         if self.held is None:
             return None
         self._moved |= mouse != self._pressed
         value = self.value_at(mouse + self._off) if self._moved else math.nan
-        if imgui.is_item_deactivated():
-            self.held = None
-            return None
         return value if math.isfinite(value) else None

@@ -14,31 +14,31 @@ def status_line(desk):
     if document is not None:
         imgui.text_unformatted(desk.readout.text)
         mark(desk, "readout")
-    words = _doing(desk, document)
-    width = imgui.calc_text_size(words).x
     used = imgui.calc_text_size(desk.readout.text).x if document is not None else 0.0
-    room = imgui.get_window_width() - width - 2 * imgui.get_style().window_padding.x
-    if room > used + imgui.get_font_size():  # the read-out goes first
-        imgui.same_line(room)
-        imgui.text_disabled(words)
+    end = imgui.get_window_width() - 2 * imgui.get_style().window_padding.x
+    words = doing(desk, document)
+    while words:  # what does not fit beside the read-out is left out, the last first
+        text = "   ".join(words)
+        start = end - imgui.calc_text_size(text).x
+        if start > used + imgui.get_font_size():
+            imgui.same_line(start)
+            imgui.text_disabled(text)
+            return
+        words.pop()
 
 
-def _doing(desk, document):
-    words = []
-    if desk.workspace.told:
-        words.append(desk.workspace.told)
-    words.append(compared(desk.workspace))
+def doing(desk, document):
+    """What is going on, the most important first."""
+    words = [desk.workspace.told, compared(desk.workspace), desk.busy_words]
+    words.append(_loading(desk, document))
     if document is not None:
         words.append(f"zoom {desk.workspace.view.zoom:.4g}")
         if desk.workspace.view.zoom < 1:
             words.append(f"zoomed out: {document.stretch.zoomout}, mask max")
-    if desk.busy_words:
-        words.append(desk.busy_words)
-    words.append(_loading(desk, document))
     budget = desk.workspace.budget
     words.append(f"{size_text(desk.held_bytes)} of {size_text(budget.memory)}")
     words.append(f"GPU {size_text(desk.scene.tiles.nbytes)} of {size_text(budget.gpu)}")
-    return "   ".join(filter(None, words))
+    return list(filter(None, words))
 
 
 def _loading(desk, document):

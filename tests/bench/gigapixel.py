@@ -201,7 +201,7 @@ def _build(path):
 
 
 def _touring(stage, paths, seconds):
-    allowed = round(BESIDES + sum(BUDGET.values()) * (1 << 20) / 1e6)
+    allowed = round(BESIDES + BUDGET["--gpu-memory"] * (1 << 20) / 1e6)
     table = report.Table(
         f"{seconds:.0f} s of panning and zooming from the first picture of a cold file on, ms",
         ("FITS", "frames", "p50", "p99", "CPU p99", "longest", "wait", "anonymous MB", "kept MB",

@@ -24,7 +24,8 @@ WORDS = (
     "'1QB(9)  '", "-2147483648", "99999999999999999999", "1E308", "NaN", "T / ", "CONTINUE  '",
     "HIERARCH ", "CR_MASK", "CR_EDITS", "CREXT   =", "GLVSIDE =",
     '\\"stamp\\":[', '\\"place\\":', '\\"verdict\\":', '\\"together\\":', '\\"saved\\":', "INODE",
-    "architecture", "lacosmic", "data_offsets", "null", "1e999", "-1", "[[[[[[[[", "9223372036854775808",
+    "architecture", "lacosmic", "data_offsets", "null", "1e999", "-1", "[[[[[[",
+    "9223372036854775808",
 )  # fmt: skip
 LOG_SHAPE = (40, 600)  # of the picture that logs are read for
 SKY = np.random.default_rng(0).normal(100, 5, (24, 30))
@@ -68,13 +69,16 @@ def _logs(folder):
     head = {"glview": 1, "path": "a.fits", "shape": list(LOG_SHAPE), "hdu": 0, "plane": 0,
             "stamp": [1, 2, 3]}
     entries = [head, {"line": strokes[:1], "place": 1}, {"at": 1, "step": strokes[1]},
-               {"at": 1, "more": strokes[2]}, {"place": 1}, {"saved": 3, "whole": True, "stamp": [1, 2, 4]},
-               {"at": 1, "step": step}, {"at": 2, "step": Searched((0, 0, 40, 600))},
+               {"at": 1, "more": strokes[2]}, {"place": 1},
+               {"saved": 3, "whole": True, "stamp": [1, 2, 4]}, {"at": 1, "step": step},
+               {"at": 2, "step": Searched((0, 0, 40, 600))},
                {"at": 3, "step": Stroke(tuple(drawn.cleared()))},
                {"found": {"file": "x.conf", "covered": 0.5, "provenance": {"model": "a"}}}]
     lines = [line_of(entry) for entry in entries]
-    return [b"\x80" + b"".join(lines), b"\0" + b"".join(line[9:] for line in lines),
-            b"\0" + b"".join(line[9:] for line in lines[:3]), *(b"\0" + lines[0][9:] + line[9:] for line in lines[2:])]
+    bare = [line[9:] for line in lines]
+    short = [bare[0] + line for line in bare[2:]]
+    logs = [b"\0" + text for text in (b"".join(bare), b"".join(bare[:3]), *short)]
+    return [b"\x80" + b"".join(lines), *logs]
 
 
 def _plans(folder):
@@ -105,5 +109,5 @@ def _bytes(hdu):
     return out.getvalue()
 
 
-USERS_FILE = _bytes(fits.PrimaryHDU(np.arange(1, 2881, dtype=np.int16)))
-"""A file that no save of glview's was ever near."""
+USERS_FILE = _bytes(fits.PrimaryHDU(np.arange(1, 601, dtype=np.int16)))
+"""A file that no save of glview's was ever near, with zeros behind its pixels."""

@@ -8,8 +8,8 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from fuzz.seeds import LOG_SHAPE, USERS_FILE
 
+from fuzz.seeds import LOG_SHAPE, USERS_FILE
 from glview import recovering
 from glview.core.image import Image
 from glview.core.sample import sample_of
@@ -125,10 +125,10 @@ def _journal(text, path):
     """A whole journal of a plan; its old bytes are those of the file from where the plan says."""
     text = text.replace(b"INODE", str(os.stat(path).st_ino).encode())
     try:
-        at = int(json.loads(text)["at"])
-    except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
-        at = len(USERS_FILE)
-    old = USERS_FILE[at:] if at >= 0 else b""
+        plan = json.loads(text)
+        old = USERS_FILE[plan["at"] : plan["stamp"][1]]
+    except (ValueError, TypeError, LookupError, RecursionError):
+        old = b""
     whole = old + text + len(text).to_bytes(8, "big")
     return whole + hashlib.sha256(whole).digest()
 
