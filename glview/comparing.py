@@ -3,6 +3,7 @@
 from copy import copy
 from dataclasses import replace
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 from glview.core.clean import cleaned
 from glview.core.edits import Edits
@@ -27,7 +28,7 @@ class Sides:
     """
 
     def __init__(self):
-        self._unedited = None, None, None
+        self._unedited = WeakKeyDictionary()  # the document compared last -> Edits, Pools
 
     def of(self, workspace):
         """(left, right): right is None if nothing divides the image pane."""
@@ -50,11 +51,11 @@ class Sides:
     def _without_edits(self, document):
         if not document.edits.any:
             return document
-        if self._unedited[0] is not document.key:
+        if document not in self._unedited:
             shape = document.image.shape
-            self._unedited = document.key, Edits(shape), Pools(shape)
+            self._unedited = WeakKeyDictionary({document: (Edits(shape), Pools(shape))})
         twin = copy(document)
-        twin.twin, (_, twin.edits, twin.pools) = "model", self._unedited
+        twin.twin, (twin.edits, twin.pools) = "model", self._unedited[document]
         return twin
 
 

@@ -13,6 +13,7 @@ from glview.core.crew import step_back
 LANES = {"quick": 3, "background": 2, "save": 1, "watch": 1}
 LANE_OF = {"reduce": "background", "saved": "background", "sky": "background",
            "keep": "background", "histogram": "background", "region": "background",
+           "pickable": "background",
            "save": "save", "watch": "watch"}
 
 QUIET = ("watch", "warm")  # what nobody waits for

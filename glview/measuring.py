@@ -79,8 +79,6 @@ class Measurer:
         self._asked[kind] = key, step
 
         def done(found: Histogram):
-            if self._asked[kind] != (key, step):
-                return
             self._known[kind] = key[0], found
             if step + 1 < len(steps) and not found.exact:
                 self._start(kind, key, steps, step + 1)

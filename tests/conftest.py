@@ -17,7 +17,7 @@ os.environ.setdefault("LIBGL_ALWAYS_SOFTWARE", "1")
 os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / ".cache" / "numba"))
 # The same examples each time, so that a red run is the change's own doing; for new ones every time:
 # pytest --hypothesis-profile=default
-settings.register_profile("same", derandomize=True)
+settings.register_profile("same", derandomize=True, deadline=None)
 settings.load_profile("same")
 # No test opens a window on the developer's desktop; the tests of the window bring their own server.
 for name in ("DISPLAY", "WAYLAND_DISPLAY"):

@@ -24,7 +24,7 @@ def extension(*cards):
 
 
 MANY = {
-    "comments": lambda: hdu(*["COMMENT " + "x" * 70] * LONGEST),
+    "comments": lambda: hdu() + extension(*["COMMENT " + "x" * 70] * (LONGEST - 2)) * 4,
     "one text": lambda: hdu("A       = 'a&'", *["CONTINUE  'b&'"] * LONGEST),
     "keywords": lambda: hdu(*(f"K{k:07d}= {k}" for k in range(LONGEST))),
     "quotes": lambda: hdu(*["A       = '" + "''" * 34] * LONGEST),

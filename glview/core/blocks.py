@@ -218,6 +218,13 @@ def clipped(first, last, reach, size):
     return max(0, first - reach), min(size, last + reach)
 
 
+def box_round(pixel, reach, shape):
+    """(y0, x0, y1, x1): the square of pixels within `reach` of a pixel (y, x) of a frame."""
+    (y0, y1), (x0, x1) = (clipped(at, at + 1, reach, size)
+                          for at, size in zip(pixel, shape, strict=True))
+    return y0, x0, y1, x1
+
+
 def grain(*planes):
     """Rows that stripes should keep together: those of a tile if any of the planes has tiles."""
     return SIZE if any(isinstance(plane, Plane) for plane in planes) else 1

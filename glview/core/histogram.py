@@ -68,13 +68,16 @@ def of_rows(rows, shape, edges, step=1, cancel=lambda: False):
                      shape[0] * shape[1])
 
 
-def of_plane(plane, edges):
-    """The Histogram of a Plane of confidences; pixels that are not held are 0."""
+def of_plane(plane, edges, cancel=lambda: False):
+    """The Histogram of a Plane of confidences; pixels that are not held are 0.  Raises Cancelled
+    once cancel() is true."""
     from glview.core.histogramkernels import count
 
     total = plane.shape[0] * plane.shape[1]
     found, held = np.zeros(len(edges) + 1, np.int64), 0
     for values in plane.values():
+        if cancel():
+            raise Cancelled
         count(read_only(values), np.asarray(edges, np.float64), found)
         held += values.size
     zeros = np.zeros(len(edges) + 1, np.int64)
@@ -86,18 +89,19 @@ def of_plane(plane, edges):
 def of_confidence(confidence, edges, sampled=False, cancel=lambda: False):
     """The Histogram of a confidence map, (H, W) real, an array or a Plane; NaN is not counted.
 
-    sampled: look at about SAMPLED pixels only, if it is an array.  Raises Cancelled.
+    sampled: of an array look at about SAMPLED pixels only; of a Plane all that it holds is counted
+    in any case, for that is little.  Raises Cancelled once cancel() is true.
     """
     if isinstance(confidence, Plane):
-        return of_plane(confidence, edges)
+        return of_plane(confidence, edges, cancel)
     shape = confidence.shape
     step = step_for(shape) if sampled else 1
     return of_rows(lambda y0, y1: confidence[y0:y1], shape, edges, step, cancel)
 
 
 def step_for(shape):
-    """Every so many rows give about SAMPLED pixels of a frame."""
-    return max(1, shape[0] * shape[1] // SAMPLED)
+    """Every so many rows give about SAMPLED pixels of a frame, and one row at least."""
+    return max(1, min(shape[0], shape[0] * shape[1] // SAMPLED))
 
 
 def of_areas(areas):

@@ -40,6 +40,16 @@ def runs_of(points, shape):
     return runs[runs[:, 1] < runs[:, 2]]
 
 
+def runs_in(place, inside):
+    """The pixels of a box that are inside, as runs like those of `runs_of`.
+
+    place: (y, x) of the first pixel of `inside`, (h, w) bool.
+    """
+    padded = np.pad(inside, ((0, 0), (1, 1)))
+    y, x = np.nonzero(padded[:, 1:] != padded[:, :-1])
+    return np.stack([y[::2] + place[0], x[::2] + place[1], x[1::2] + place[1]], 1)
+
+
 def box_of(runs):
     """(y0, x0, y1, x1): the box round runs, of which there is one at least."""
     return (int(runs[0, 0]), int(runs[:, 1].min()), int(runs[-1, 0]) + 1, int(runs[:, 2].max()))

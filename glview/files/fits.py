@@ -1,6 +1,7 @@
 """FITS images: which HDUs are pictures, and their pixels without astropy."""
 
 import math
+from collections import ChainMap, Counter
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -79,10 +80,11 @@ def matches(hdu, ext):
 
 
 def _images(source, found, chosen):
-    images, refused = [], []
+    images, refused, known = [], [], Primary(found.hdus[0])
+    names = _names(source, found)
     for hdu in chosen:
         try:
-            images.append(_image(source, found, hdu))
+            images.append(_image(source, found, hdu, names[hdu.index], known.inherited(hdu)))
         except FitsError as error:
             refused.append(f"HDU {hdu.index}: {error}")
     if not images:
@@ -90,7 +92,7 @@ def _images(source, found, chosen):
     return [replace(image, notes=image.notes + tuple(refused)) for image in images]
 
 
-def _image(source, found, hdu):
+def _image(source, found, hdu, name, header):
     width, height = hdu.naxis[0], math.prod(hdu.naxis[1:2])
     planes = math.prod(hdu.naxis[2:])
     if hdu.kind == "compressed":
@@ -107,13 +109,13 @@ def _image(source, found, hdu):
     if found.problem and hdu.complete:
         notes += (found.problem,)
     return Image(
-        name=_name(source, found, hdu),
+        name=name,
         shape=(height, width),
         dtype=physical,
         read=read,
         path=source.path,
         hdu=hdu.index,
-        header=inherited(found.hdus[0], hdu),
+        header=header,
         planes=planes,
         notes=source.notes + notes,
         fill=fill,
@@ -124,32 +126,39 @@ def _image(source, found, hdu):
     )
 
 
-def _name(source, found, hdu):
-    pictures = [other for other in found.hdus if other.kind in VIEWABLE]
-    if len(pictures) == 1:
-        return source.name
-    same = sum(other.name.upper() == hdu.name.upper() for other in found.hdus)
-    label = hdu.name if same == 1 else f"{hdu.name},{hdu.version}"
-    return f"{source.name}[{label if hdu.name else hdu.index}]"
+def _names(source, found):
+    """What the user calls the picture in each HDU."""
+    if sum(hdu.kind in VIEWABLE for hdu in found.hdus) == 1:
+        return [source.name] * len(found.hdus)
+    same = Counter(hdu.name.upper() for hdu in found.hdus)
+    labels = [hdu.name if same[hdu.name.upper()] == 1 else f"{hdu.name},{hdu.version}"
+              for hdu in found.hdus]
+    return [f"{source.name}[{label if hdu.name else hdu.index}]"
+            for hdu, label in zip(found.hdus, labels, strict=True)]
 
 
-def inherited(primary, hdu):
-    """The cards of an HDU and, below them, those of the primary HDU that hold for it too.
+class Primary:
+    """The first header of a file, whose cards hold for other HDUs too."""
 
-    INHERIT = T gives all but the ones that describe the primary's own data; without that card only
-    those that name camera and exposure, which many cameras write into the primary alone.
-    """
-    if hdu.index == 0 or hdu.cards.get("INHERIT") is False:
-        return dict(hdu.cards)
-    if hdu.cards.get("INHERIT") is True:
-        cards = {
+    def __init__(self, hdu):
+        self._identity = {key: hdu.cards[key] for key in IDENTITY if key in hdu.cards}
+        self._all = {
             key: value
-            for key, value in primary.cards.items()
+            for key, value in hdu.cards.items()
             if key not in _PRIMARY_ONLY and not (key.startswith("NAXIS") and key[5:].isdecimal())
         }
-    else:
-        cards = {key: primary.cards[key] for key in IDENTITY if key in primary.cards}
-    return cards | dict(hdu.cards)
+
+    def inherited(self, hdu):
+        """The cards of an HDU and, below them, those of the primary HDU that hold for it too.
+
+        INHERIT = T gives all but the ones that describe the primary's own data; without that card
+        only those that name camera and exposure, which many cameras write into the primary alone.
+        A view: ten thousand extensions share what they inherit.
+        """
+        if hdu.index == 0 or hdu.cards.get("INHERIT") is False:
+            return hdu.cards
+        below = self._all if hdu.cards.get("INHERIT") is True else self._identity
+        return ChainMap(hdu.cards, below)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ CARD = 80
 MAX_AXES = 999
 MAX_HDUS = 10_000
 MAX_BLOCKS = 2000
+MAX_TEXT = 64 << 20  # bytes of all headers of a file; as Python objects they take several times it
 BITPIX = (8, 16, 32, 64, -32, -64)
 
 _INT = re.compile(r"[+-]?[0-9]+")
@@ -89,10 +90,10 @@ def walk(file):
 def scan(fd):
     """Walk all HDUs of an open file. Raises FitsError if the first header cannot be used."""
     size = os.fstat(fd).st_size
-    hdus, offset, problem = [], 0, ""
+    hdus, offset, text, problem = [], 0, 0, ""
     while offset < size and not problem:
-        if len(hdus) == MAX_HDUS:
-            problem = f"only the first {MAX_HDUS} HDUs are read"
+        if len(hdus) == MAX_HDUS or text >= MAX_TEXT:
+            problem = f"only the first {len(hdus)} HDUs are read"
             break
         try:
             hdus.append(_read_hdu(fd, offset, len(hdus), size))
@@ -101,7 +102,7 @@ def scan(fd):
                 raise
             problem = f"what follows HDU {len(hdus) - 1} is not read: {error}"
             break
-        offset = hdus[-1].end
+        offset, text = hdus[-1].end, text + hdus[-1].data_offset - offset
         if not hdus[-1].complete:
             problem = f"the file ends inside HDU {len(hdus) - 1}"
     if not hdus:
@@ -144,13 +145,13 @@ def parse_cards(text):
     Values are bool, int, float or str; what is none of them stays as the text it is. Lower-case
     keywords are raised, HIERARCH ones lose that word, CONTINUE is joined.
     """
-    cards, last = {}, ""
+    cards, lines, last = {}, {}, ""
     for start in range(0, len(text), CARD):
         card = text[start : start + CARD]
         key = card[:8].rstrip().upper()
         if key in ("COMMENT", "HISTORY"):
-            line = card[8:].rstrip()
-            cards[key] = f"{cards[key]}\n{line}" if key in cards else line
+            lines.setdefault(key, []).append(card[8:].rstrip())
+            cards.setdefault(key, "")
         elif key == "CONTINUE" and str(cards.get(last, ""))[-1:] == "&":
             cards[last] = cards[last][:-1] + str(parse_value(card[8:]))
         elif key == "HIERARCH" and "=" in card[9:]:
@@ -160,7 +161,7 @@ def parse_cards(text):
         elif key and card[8:9] == "=":
             last = key
             cards.setdefault(key, parse_value(card[9:]))
-    return cards
+    return cards | {key: "\n".join(said) for key, said in lines.items()}
 
 
 def parse_value(text):

@@ -12,29 +12,29 @@ class Pencil:
 
     def __init__(self):
         self._document = self._at = self._step = None
+        self._ended = None  # key of the last stroke's document, which may be closed by now
         self._value = 0
-        self.active = False
 
     def press(self, document, pixel, size, value, straight=False):
         """Start at `pixel` (y, x) with a brush of `size` and an edit code.
 
         straight: draw a line from where the last stroke in this document ended.
         """
-        joined = straight and document is self._document
-        start = self._at if joined else pixel
-        self._document, self._step, self._value, self.active = document, None, value, True
+        start = self._at if straight and document.key is self._ended else pixel
+        self._document, self._step, self._value = document, None, value
+        self._ended = document.key
         self._draw(start, pixel, size)
 
     def drag(self, document, pixel, size):
         """Go on to `pixel`; a stroke ends where the user leaves its document."""
         if document is not self._document:
             self.release(document)
-        elif self.active and pixel != self._at:
+        elif pixel != self._at:
             self._draw(self._at, pixel, size)
 
     def release(self, document):
         """End the stroke; what it drew is a step of its document's history already."""
-        self._step, self.active = None, False
+        self._document = self._step = None
 
     def _draw(self, start, end, size):
         patches = self._document.edits.draw(start, end, size, self._value)

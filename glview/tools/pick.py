@@ -5,8 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from glview.core.mask import DELETED, EDIT_ADD, EDIT_DELETE, NONE, mask_state
-from glview.tools.region import write
+from glview.core.blocks import box_round
+from glview.core.cancel import Cancelled
+from glview.core.lasso import box_of, runs_in
+from glview.core.mask import EDIT_ADD, EDIT_DELETE, FinalMask
+from glview.core.outline import outline_of
+from glview.tools.region import fill
 
 RADII = (64, 256)  # pixels read round a click, more where the object goes on beyond
 MASK_RADII = (64, 512, 4096)  # the same of the mask, which costs no reading
@@ -15,10 +19,11 @@ FARTHEST = 12  # image pixels of that, zoomed out
 
 
 class Picked(NamedTuple):
-    """place: (y, x) of the box's first pixel; inside: (h, w) bool, the object."""
+    """The pixels of an object as runs, see `core.lasso`, and the lines round it, see
+    `core.outline`."""
 
-    place: tuple[int, int]
-    inside: np.ndarray
+    runs: np.ndarray
+    lines: np.ndarray
 
 
 class TooLargeError(Exception):
@@ -30,47 +35,63 @@ def reach_at(zoom):
     return min(max(1, math.ceil(REACH / zoom)), FARTHEST)
 
 
-def bright(image, pixel, reach):
+def bright(image, pixel, reach, cancel=lambda: False):
     """The bright object of an Image at `pixel` (y, x), for a worker.
 
-    Returns Picked, or None where nothing stands out; raises TooLargeError, or what reading raises.
+    Returns Picked, or None where nothing stands out; raises TooLargeError, Cancelled once cancel()
+    is true, or what reading raises.
     """
     from glview.core.flood import object_at
 
     for radius in RADII:
-        box = _box(pixel, radius, image.shape)
-        edges = box[0] > 0, box[1] > 0, box[2] < image.shape[0], box[3] < image.shape[1]
+        if cancel():
+            raise Cancelled
+        box = box_round(pixel, radius, image.shape)
         values = image.read32(box[0], box[2], box[1], box[3])
-        found = object_at(values, (pixel[0] - box[0], pixel[1] - box[1]), reach, edges)
+        found = object_at(values, (pixel[0] - box[0], pixel[1] - box[1]), reach,
+                          _open(box, image.shape))
         if found is None:
             return None
         if not found.cut:
-            return Picked(box[:2], found.inside)
+            return _picked(box, found.inside)
     raise TooLargeError(f"what stands out here is wider than {RADII[-1]} pixels: draw it by hand")
 
 
-def masked(confidence, settings, edits, pixel):
-    """The object of the final mask at `pixel`, for a worker; arguments as for `mask.mask_state`.
+def masked(mask, pixel, cancel=lambda: False):
+    """The object of a FinalMask at `pixel` (y, x), for a worker.
 
-    Returns Picked, or None where nothing is masked; raises TooLargeError.
+    Returns Picked, or None where nothing is masked; raises TooLargeError, Cancelled as `bright`.
     """
     from glview.core.flood import connected, goes_on
 
-    shape = edits.shape
     for radius in MASK_RADII:
-        box = _box(pixel, radius, shape)
-        state = mask_state(confidence, settings, edits, box)
-        found = connected((state != NONE) & (state != DELETED),
-                          (pixel[0] - box[0], pixel[1] - box[1]))
+        if cancel():
+            raise Cancelled
+        box = y0, x0, y1, x1 = box_round(pixel, radius, mask.shape)
+        found = connected(mask[y0:y1, x0:x1], (pixel[0] - y0, pixel[1] - x0))
         if not found.any():
             return None
-        if not goes_on(found, (box[0] > 0, box[1] > 0, box[2] < shape[0], box[3] < shape[1])):
-            return Picked(box[:2], found)
+        if not goes_on(found, _open(box, mask.shape)):
+            return _picked(box, found)
     raise TooLargeError(f"the object here is wider than {MASK_RADII[-1]:,} pixels: use the lasso")
 
 
+def _open(box, shape):
+    """Whether the frame goes on beyond the first row, first column, last row, last column."""
+    return box[0] > 0, box[1] > 0, box[2] < shape[0], box[3] < shape[1]
+
+
+def _picked(box, inside):
+    """Picked of the pixels `inside`, (h, w) bool, of a box: one at least."""
+    runs = runs_in(box[:2], inside)
+    y0, x0, y1, x1 = box_of(runs)
+    cut = inside[y0 - box[0] : y1 - box[0], x0 - box[1] : x1 - box[1]]
+    return Picked(runs, outline_of((y0, x0), cut))
+
+
 class Pick:
-    """Clicks under way, and what the next click would take (`shown`, a Picked or None)."""
+    """Clicks under way, and what the next click would take: `shown`, a Picked or None; `removes`:
+    it would be taken out of the mask."""
 
     def __init__(self):
         self._clicks, self._key = 0, None
@@ -88,22 +109,28 @@ class Pick:
             if found is None:
                 tell(nothing)
             else:
-                write(document, *found, value, tell)
+                fill(document, found.runs, value, jobs, tell)
+
+        def failed(error):
+            words = str(error)
+            tell(words[:1].upper() + words[1:])
 
         self._clicks += 1  # each is a job of its own: a quick second click must not undo the first
-        jobs.start(f"pick {self._clicks}", _search(document, pixel, reach, remove), done,
-                   lambda error: tell(str(error).capitalize()))
+        jobs.start(f"pick {self._clicks}", _search(document, pixel, reach, remove), done, failed)
 
     def look(self, document, pixel, reach, remove, jobs):
-        """Find out what a click at `pixel` would take, for `shown`."""
+        """Find out what a click at `pixel` would take, for `shown`; until that is known the last
+        one is shown, if it is of this document."""
         key = (document.key, pixel, reach, remove, document.mask_key if remove else None)
         if key == self._key:
             return
-        self._key, self.removes = key, remove
+        if self._key is None or self._key[0] is not document.key:
+            self.shown = None
+        self._key = key
 
         def done(found):
             if key == self._key:
-                self.shown = found
+                self.shown, self.removes = found, remove
 
         jobs.start("pickable", _search(document, pixel, reach, remove), done,
                    lambda error: done(None))
@@ -115,14 +142,8 @@ class Pick:
 
 def _search(document, pixel, reach, remove):
     """The work of a worker: what is at `pixel`, as it is now."""
-    if not remove:
-        return lambda cancelled: bright(document.image, pixel, reach)
-    now = document.detection.confidence, document.mask, document.edits.plane.copy()
-    return lambda cancelled: masked(*now, pixel)
-
-
-def _box(pixel, radius, shape):
-    """(y0, x0, y1, x1) round a pixel, cut at the frame's edges."""
-    y, x = pixel
-    return (max(0, y - radius), max(0, x - radius),
-            min(shape[0], y + radius + 1), min(shape[1], x + radius + 1))
+    if remove:
+        mask = FinalMask(document.detection.confidence, document.mask, document.edits.plane.copy())
+        return lambda cancelled: masked(mask, pixel, cancelled)
+    image = document.image
+    return lambda cancelled: bright(image, pixel, reach, cancelled)

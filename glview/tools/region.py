@@ -1,12 +1,14 @@
 """The rectangle and the lasso: an outline that is drawn, and one edit code for all inside."""
 
 import math
+from itertools import pairwise
 
 from glview.core.edits import Patch
 from glview.core.history import Stroke
 from glview.core.lasso import box_of, drawn, filled, patch_of, runs_of, size_of
 from glview.core.mask import EDIT_ADD, EDIT_DELETE, EDIT_NONE
 
+LONG = 1 << 17  # rows crossed by an outline that is filled while the user waits
 AT_ONCE = 1 << 20  # pixels of a box that is written while the user waits; more takes a worker
 LARGEST = 1 << 26  # pixels that are added or deleted by one outline: each takes a byte
 DONE = {EDIT_ADD: "added", EDIT_DELETE: "deleted", EDIT_NONE: "left to the model again"}
@@ -48,11 +50,17 @@ class Region:
         return [(y0, x0), (y0, x1), (y1, x1), (y1, x0)]
 
     def release(self, jobs, tell):
-        """Write the edit code; a large region is written by a worker.  tell: takes a sentence."""
+        """Write the edit code; what takes long is done by a worker.  tell: takes a sentence."""
         document, value, outline = self.document, self.value, self.outline
         self.abandon()
-        if document is not None:
-            fill(document, runs_of(outline, document.image.shape), value, jobs, tell)
+        if document is None:
+            return
+        shape = document.image.shape
+        if _rows_crossed(outline) <= LONG:
+            fill(document, runs_of(outline, shape), value, jobs, tell)
+        else:
+            _later(jobs, lambda cancelled: runs_of(outline, shape),
+                   lambda runs: fill(document, runs, value, jobs, tell), value, tell)
 
 
 def fill(document, runs, value, jobs, tell):
@@ -65,15 +73,15 @@ def fill(document, runs, value, jobs, tell):
         tell(f"Nothing {DONE[value]}: {size / 1e6:,.0f} megapixels are more than "
              f"{LARGEST / 1e6:.0f} at once; draw a smaller outline")
     elif (box[2] - box[0]) * (box[3] - box[1]) <= AT_ONCE:
-        write(document, box[:2], drawn(runs, box), value, tell)
+        _record(document, patch_of(document.edits.plane, box[:2], drawn(runs, box), value), size,
+                value, tell)
     else:
         _fill_large(document, runs, value, jobs, tell)
 
 
-def write(document, place, inside, value, tell):
-    """Give an edit code to pixels of a small box as one step; see `core.lasso.patch_of`."""
-    patch = patch_of(document.edits.plane, place, inside, value)
-    _record(document, patch, int(inside.sum()), value, tell)
+def _rows_crossed(outline):
+    """Through how many rows all edges of an outline go together."""
+    return sum(abs(a[0] - b[0]) for a, b in pairwise([*outline, *outline[:1]]))
 
 
 def _record(document, patch, size, value, tell):
@@ -97,8 +105,10 @@ def _fill_large(document, runs, value, jobs, tell):
         patch = None if after is None else Patch(0, 0, before, after)
         _record(document, patch, size_of(runs), value, tell)
 
-    def work(cancelled):
-        return filled(before, runs, value, cancelled)
+    _later(jobs, lambda cancelled: filled(before, runs, value, cancelled), done, value, tell)
 
-    jobs.start(f"region {id(document.key)}", work, done,
+
+def _later(jobs, work, done, value, tell):
+    """Do it in a worker, beside other such work: a second region must not undo the first."""
+    jobs.start(f"region {id(done)}", work, done,
                lambda error: tell(f"Nothing {DONE[value]}: {error}"))

@@ -11,10 +11,10 @@ from glview.tools import tool_named
 from glview.tools.pencil import Pencil
 from glview.tools.pick import Pick, reach_at
 from glview.tools.region import Region
-from glview.ui.compare import own_width
+from glview.ui.compare import editable_width, own_width
 from glview.ui.faults import hatch
 from glview.ui.numbers import Numbers
-from glview.ui.outlines import COLOURS, draw_pixels, draw_region
+from glview.ui.outlines import COLOURS, draw_lines, draw_region
 from glview.ui.states import draw_selected
 from glview.ui.widgets import mark
 
@@ -60,10 +60,10 @@ class Canvas:
                              (mouse.x + 0.5 - corner.x) * scale.x)
         held = imgui.is_item_active() or imgui.is_item_deactivated()  # the button may go up outside
         if held or imgui.is_item_hovered():
-            self._input(desk, document, seen, at)
+            self._input(desk, document, seen, at, name)
         self._laid_out.append((name, size, corner, scale, imgui.get_window_draw_list()))
 
-    def _input(self, desk, document, seen, at):
+    def _input(self, desk, document, seen, at, name):
         workspace, io = desk.workspace, imgui.get_io()
         pixel = math.floor(at[0]), math.floor(at[1])
         inside = _inside(pixel, document)
@@ -75,20 +75,22 @@ class Canvas:
         if imgui.is_item_hovered() and imgui.is_mouse_clicked(imgui.MouseButton_.middle.value):
             workspace.fit = False
             workspace.view = View(*at, workspace.view.zoom).inside(document.image.shape)
-        self._left(desk, document, seen, at)
+        free = (document.whole and not document.readonly and seen.to_pane(*at)[1]
+                < editable_width(workspace.compare, name, seen.size[1]))
+        self._left(desk, document, seen, at, free)
         self._right(document)
 
-    def _left(self, desk, document, seen, at):
+    def _left(self, desk, document, seen, at, free):
         left, pixel = imgui.MouseButton_.left.value, (math.floor(at[0]), math.floor(at[1]))
         if imgui.is_item_activated() and imgui.is_mouse_clicked(left):
-            self._press(desk, document, at, pixel)
+            self._press(desk, document, at, free)
         elif self._dragging == "hand" and imgui.is_mouse_dragging(left, 0.0):
             _pan(desk.workspace, document, seen)
         elif self._dragging == "pencil":
             self.pencil.drag(document, pixel, desk.workspace.brush)
         elif self._dragging in ("rectangle", "lasso"):
             self.region.drag(document, at)
-        elif self._dragging is None and tool_named(desk.workspace.tool).kind == "pick":
+        elif self._dragging is None and free and tool_named(desk.workspace.tool).kind == "pick":
             self._look(desk, document, pixel)
         if self._dragging:  # a lasso may end where it began
             mouse = imgui.get_io().mouse_pos
@@ -96,12 +98,10 @@ class Canvas:
         if self._dragging and not imgui.is_mouse_down(left):
             self._release(desk, document, pixel)
 
-    def _press(self, desk, document, at, pixel):
+    def _press(self, desk, document, at, free):
         workspace, io = desk.workspace, imgui.get_io()
-        tool = tool_named(workspace.tool)
-        hand = (not document.whole or document.readonly or imgui.is_key_down(imgui.Key.space)
-                or workspace.compare.whole == "previous")  # what is not seen is not edited
-        self._dragging = "hand" if hand else tool.kind
+        tool, pixel = tool_named(workspace.tool), (math.floor(at[0]), math.floor(at[1]))
+        self._dragging = tool.kind if free and not imgui.is_key_down(imgui.Key.space) else "hand"
         self._pressed, self._went = (io.mouse_pos.x, io.mouse_pos.y), 0.0
         code = tool.code(io.key_alt, io.key_ctrl)
         if self._dragging == "pencil":
@@ -129,7 +129,7 @@ class Canvas:
         return self.region.abandon()
 
     def _look(self, desk, document, pixel):
-        if _inside(pixel, document) and document.whole and not document.readonly:
+        if _inside(pixel, document):
             tool = tool_named(desk.workspace.tool)
             remove = tool.code(imgui.get_io().key_alt, False) == EDIT_DELETE
             self.pick.look(document, pixel, reach_at(desk.workspace.view.zoom), remove, desk.jobs)
@@ -197,7 +197,7 @@ class Canvas:
             draw_region(draw, to_screen, self.region)
         if self.pick.shown is not None:
             colour = COLOURS[EDIT_DELETE if self.pick.removes else EDIT_ADD]
-            draw_pixels(draw, to_screen, *self.pick.shown, colour)
+            draw_lines(draw, to_screen, self.pick.shown.lines, colour)
         if desk.workspace.cursor is not None:
             self._cursor(desk.workspace, seen, place, rectangle)
 

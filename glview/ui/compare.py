@@ -11,7 +11,8 @@ from glview.ui.widgets import mark
 
 GRIP = 9.0  # width of what takes the mouse, in the window's units
 LINE, SHADE = imgui.IM_COL32(255, 205, 60, 255), imgui.IM_COL32(0, 0, 0, 150)
-OTHER_VALUES = ("cleaned", "previous")  # kinds that show other values than the file's own
+OTHER_FILES = ("previous",)  # kinds that show another file
+OTHER_VALUES = ("cleaned", *OTHER_FILES)  # kinds that show other values than the file's own
 
 
 def words(workspace):
@@ -51,10 +52,18 @@ def _reaches(document, box):
 def own_width(compare, name, width):
     """How many of the `width` columns of a pane, from its left edge, show the document's own values
     and not another file's or what masked pixels are filled with."""
-    others = OTHER_VALUES if name == "image" else ("previous",)
-    if compare.whole in others:
+    return _width_without(OTHER_VALUES if name == "image" else OTHER_FILES, compare, name, width)
+
+
+def editable_width(compare, name, width):
+    """How many columns, likewise, show the document's own file: what is not seen is not edited."""
+    return _width_without(OTHER_FILES, compare, name, width)
+
+
+def _width_without(kinds, compare, name, width):
+    if compare.whole in kinds:
         return 0
-    return compare.column(width) if name == "image" and compare.right in others else width
+    return compare.column(width) if name == "image" and compare.right in kinds else width
 
 
 def divider(desk):

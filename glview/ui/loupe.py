@@ -9,11 +9,12 @@ import numpy as np
 from imgui_bundle import imgui
 
 from glview.core import colormaps
-from glview.core.mask import DELETED, NONE, mask_state
+from glview.core.blocks import box_round
+from glview.core.mask import FinalMask
+from glview.core.outline import edges_of
 from glview.core.stretch import contrast_bias, grey
 from glview.gl.panes import PALETTE
 from glview.ui.numbers import short
-from glview.ui.outlines import edges_of
 from glview.ui.widgets import mark, tip
 
 CELL = 8.0  # screen pixels of an image pixel, to begin with
@@ -74,21 +75,18 @@ class Loupe:
 
     def _fetch(self, desk, document, at, half):
         """Ask for the pixels round `at`, unless they are there or on their way."""
-        key, need = (document.key, document.mask_key), _box(at, half, document.image.shape)
+        key, need = (document.key, document.mask_key), box_round(at, half, document.image.shape)
         if self._asked is not None and self._asked[0] == key and _holds(self._asked[1], need):
             return
-        box = _box(at, half + AHEAD, document.image.shape)
+        if desk.jobs.has("loupe"):
+            return  # a slow disk would else have one reading for every pixel that the mouse went by
+        image, box = document.image, box_round(at, half + AHEAD, document.image.shape)
         self._asked = key, box
-        image, now = document.image, None
-        if document.has_mask:
-            now = document.detection.confidence, document.mask, document.edits.plane
+        mask = FinalMask(document.detection.confidence, document.mask, document.edits.plane.copy())
 
         def work(cancelled):
-            values = image.read32(box[0], box[2], box[1], box[3])
-            if now is None:
-                return Patch(box, values, np.zeros(values.shape, bool))
-            state = mask_state(*now, box)
-            return Patch(box, values, (state != NONE) & (state != DELETED))
+            y0, x0, y1, x1 = box
+            return Patch(box, image.read32(y0, y1, x0, x1), mask[y0:y1, x0:x1])
 
         def done(patch):
             self._key, self._held = key, patch
@@ -233,11 +231,6 @@ def _ends(values):
     finite = values[np.isfinite(values)].astype(np.float64)
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     return low, high if high > low else low + 1.0
-
-
-def _box(at, half, shape):
-    return (max(0, at[0] - half), max(0, at[1] - half),
-            min(shape[0], at[0] + half + 1), min(shape[1], at[1] + half + 1))
 
 
 def _holds(box, need):

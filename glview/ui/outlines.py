@@ -1,6 +1,5 @@
 """Outlines drawn over pictures: of some pixels, of a region that is being drawn."""
 
-import numpy as np
 from imgui_bundle import imgui
 
 from glview.core.mask import EDIT_ADD, EDIT_DELETE, EDIT_NONE
@@ -12,31 +11,12 @@ COLOURS = {
 }
 WORDS = {EDIT_ADD: "add", EDIT_DELETE: "delete", EDIT_NONE: "take back edits"}
 SHADE = imgui.IM_COL32(0, 0, 0, 170)
-MOST = 4000  # lines; of more there is only a frame
 
 
-def edges_of(inside):
-    """The lines between the pixels that are inside and those that are not.
-
-    inside: (h, w) bool; what lies outside the array is not inside.
-    Returns (n, 4) int64 (y0, x0, y1, x1) in pixels from the array's corner, each one pixel long.
-    """
-    padded = np.pad(inside, 1)
-    y, x = np.nonzero(padded[1:, 1:-1] != padded[:-1, 1:-1])
-    level = np.stack([y, x, y, x + 1], 1)
-    y, x = np.nonzero(padded[1:-1, 1:] != padded[1:-1, :-1])
-    return np.concatenate([level, np.stack([y, x, y + 1, x], 1)])
-
-
-def draw_pixels(draw, to_screen, place, inside, colour):
-    """The outline of pixels.  to_screen: (y, x) of the image -> (x, y) of the window; place: (y, x)
-    of the first pixel of `inside`, (h, w) bool."""
-    lines = edges_of(inside)
-    if len(lines) > MOST:
-        height, width = inside.shape
-        lines = np.array([(0, 0, 0, width), (0, 0, height, 0), (height, 0, height, width),
-                          (0, width, height, width)])
-    for y0, x0, y1, x1 in (lines + np.tile(place, 2)).tolist():
+def draw_lines(draw, to_screen, lines, colour):
+    """Draw lines, (n, 4) as from `core.outline.outline_of`.  to_screen: (y, x) of the image ->
+    (x, y) of the window."""
+    for y0, x0, y1, x1 in lines.tolist():
         draw.add_line(to_screen(y0, x0), to_screen(y1, x1), colour, 1.5)
 
 

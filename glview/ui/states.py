@@ -2,8 +2,9 @@
 
 from imgui_bundle import imgui
 
+from glview.core.outline import outline_of
 from glview.core.verdicts import ACCEPTED, REJECTED
-from glview.ui.outlines import draw_pixels
+from glview.ui.outlines import draw_lines
 
 WORDS = {"": "to review", ACCEPTED: "accepted", REJECTED: "rejected"}
 COLOURS = {"": (1.0, 0.8, 0.24), ACCEPTED: (0.35, 0.86, 0.47), REJECTED: (1.0, 0.38, 0.33)}
@@ -37,5 +38,5 @@ def draw_selected(draw, to_screen, rectangle, outlined):
         return
     (y0, x0, y1, x1), inside, state = outlined
     if inside is not None:
-        draw_pixels(draw, to_screen, (y0, x0), inside, colour_of(state))
+        draw_lines(draw, to_screen, outline_of((y0, x0), inside), colour_of(state))
     rectangle(y0 - PAD, x0 - PAD, y1 + PAD, x1 + PAD, colour_of(state))
