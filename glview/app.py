@@ -74,7 +74,7 @@ class Desk:
                                  lambda document: not self.finisher.restoring(document), wake)
         ending.callback(self.autosave.close)
         self.library = Library(workspace, self.jobs, self.settings, self.finisher, self._forget,
-                               wake, self.autosave.sync)
+                               wake, self.autosave.catch_up)
         style.apply(platform.io, platform.scale)
 
     def _forget(self, document):
@@ -216,6 +216,9 @@ class Desk:
     def busy_words(self):
         """What is going on, in a few words."""
         found = [_opening(entry) for entry in self.workspace.entries if entry.loading][:1]
+        document = self.workspace.document
+        if document is not None and document.awaits:
+            found.append(document.readonly)
         if "save" in self.jobs.busy:
             found.append("saving")
         return ", ".join(found)
@@ -254,6 +257,7 @@ class Desk:
             self.autosave.drop()
             self.done = True
         elif answer == "save":
+            self.detector.cancel()  # what it began to replace is shown again
             self.library.save_all(then=self._end)
 
     def _end(self):

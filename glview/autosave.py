@@ -43,6 +43,7 @@ class Autosave:
         if document is not None and document.key not in self._kept and document.whole \
                 and document.image.path is not None:
             self._kept[document.key] = Kept(document, self.workspace.entry)
+            document.awaits.add("kept")
         for kept in tuple(self._kept.values()):
             if kept.state == "new" and self._ready(kept.document):
                 self._look(kept)
@@ -51,11 +52,18 @@ class Autosave:
             self._hold(kept)
         self._tell()
 
-    def sync(self):
-        """Wait until what was written is on the disk; any thread.
+    def catch_up(self):
+        """Write what was done until now; returns what waits until the disk has it, any thread.
 
         A saved file whose log lacks its last steps would get back what they had deleted.
         """
+        for kept in self._kept.values():
+            if kept.state == "on":
+                self._follow(kept)
+        return self.sync
+
+    def sync(self):
+        """Wait until what was written is on the disk, or a few seconds; any thread."""
         if self._writer is not None:
             self._writer.sync()
 
@@ -66,9 +74,7 @@ class Autosave:
             return
         for work in ("kept", "keep"):
             self._jobs.cancel(kept.job(work))
-        notices = self.workspace.notices
-        notices[:] = [one for one in notices if one != document.readonly]
-        if kept.state == "on" and not document.changed:
+        if kept.state == "on" and not _owes(document):
             self._clear(kept)
         others = {one.place.name for one in self._kept.values() if one.place}
         if kept.place is not None and kept.place.name not in others:
@@ -81,7 +87,7 @@ class Autosave:
     def close(self):
         """Write what is left; keep what is neither on disk nor unwanted."""
         for kept in self._kept.values():
-            if kept.state == "on" and (self._dropped or not kept.document.changed):
+            if kept.state == "on" and (self._dropped or not _owes(kept.document)):
                 self._clear(kept)
         if self._writer is not None:
             self._writer.close()
@@ -91,6 +97,9 @@ class Autosave:
 
     def _look(self, kept):
         image, folder = kept.document.image, self._folder
+        if kept.document.barred:  # what was kept builds on what cannot be read
+            self._stop(kept)
+            return
         kept.state = "looking"
 
         def work(cancelled):
@@ -106,6 +115,7 @@ class Autosave:
 
     def _looked(self, kept, place, found, trouble):
         document, name = kept.document, kept.entry.name
+        document.awaits.discard("kept")
         if any(one is not kept and one.place == place for one in self._kept.values()):
             self._read_only(kept, f"{name} is in the list twice: change its mask where you opened "
                                   "it first; here it is read-only.")
@@ -121,10 +131,11 @@ class Autosave:
         elif found is not None:
             kept.state = "asking"
             kept.question = Question(found, Snapshot(document), kept.entry.stamp)
-            document.readonly = f"{name}: first restore or discard what was not saved."
+            document.barred = f"{name}: first restore or discard what was not saved."
             kept.asleep = kept.question.before
 
     def _not_looked(self, kept, error):
+        kept.document.awaits.discard("kept")
         if isinstance(error, ClaimedError):
             self._read_only(kept, f"{kept.entry.name} is open in another glview ({error}); here it "
                             "is read-only: its mask can be neither changed nor saved. Close the "
@@ -136,16 +147,21 @@ class Autosave:
         self.workspace.notify(f"What you do cannot be kept against a crash: {error}; save often.")
 
     def _read_only(self, kept, sentence):
-        kept.state, kept.document.readonly = "off", sentence
-        kept.asleep = Snapshot(kept.document)
+        kept.document.barred = sentence
         self.workspace.notify(sentence)
+        self._stop(kept)
+
+    def _stop(self, kept):
+        """Keep nothing, and let nobody change it."""
+        kept.document.awaits.discard("kept")
+        kept.state, kept.asleep = "off", Snapshot(kept.document)
 
     def _hold(self, kept):
         """Nobody changes a document that is read-only; whatever tool did, it is taken back."""
         document = kept.document
         if kept.asleep is not None and not kept.asleep.holds(document):
             kept.asleep.take_back(document)
-            self.workspace.notify(document.readonly)
+            self.workspace.notify(document.barred)
 
     def question(self, document):
         """The Question about a document that waits for its answer, or None."""
@@ -174,7 +190,7 @@ class Autosave:
         kept = self._kept[document.key]
         question, kept.question, kept.asleep = kept.question, None, None
         question.before.put_back(document)
-        kept.state, document.readonly = "on", ""
+        kept.state, document.barred = "on", ""
         if not restore:
             self._clear(kept)
             return
@@ -280,3 +296,8 @@ class Autosave:
             if words:
                 self.workspace.notify(words)
             self._told = words
+
+
+def _owes(document):
+    """True if the disk may lack something of it: while a model is at work nobody knows."""
+    return document.changed or document.detection.running

@@ -40,7 +40,7 @@ class Part:
 class Detection:
     """What a model found.  confidence: (H, W) float32 in [0, 1], an array or, of a large frame, a
     Plane, or None; stamps: which tiles of it changed when; covered: share of the frame computed;
-    running: a model is at work; coverage: the map of where it was; provenance: model,
+    running: a model is at work; owed: what was there before that is not on disk; coverage: the map of where it was; provenance: model,
     weights_sha256, tiling, ... of the confidence; part: where a detection that ended early can go
     on, or None."""
 
@@ -48,6 +48,7 @@ class Detection:
     confidence: np.ndarray | Plane | None = None
     covered: float = 0.0
     running: bool = False
+    owed: bool = False
     coverage: Coverage | None = None
     status: str = ""
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -83,14 +84,15 @@ class Document:
     document in caches, which may outlive it; unlike its id() it never comes again while a cache
     holds it.  whole: False for what is seen of a file while the rest is still being unpacked.
     twin: what sets a copy apart that is drawn for comparison, see `comparing`.
-    readonly: a sentence that says why its mask cannot be changed, or "".
+    awaits: names of what is still being read of what was saved or kept of it; barred: a sentence
+    that says why its mask cannot be changed, or "".
     """
 
-    twin = readonly = ""
+    twin = barred = ""
 
     def __init__(self, images, image: Image, preview: tuple[np.ndarray, int], sample: Sample,
                  pyramid: Pyramid | None = None, whole=True):
-        self.key, self.whole = object(), whole
+        self.key, self.whole, self.awaits = object(), whole, set()
         self.images, self.image = images, image
         self.preview, self.sample = preview, sample
         self.pyramid = pyramid or Pyramid(image.shape)
@@ -178,9 +180,17 @@ class Document:
     @property
     def changed(self):
         """True if there is a mask that is not on disk as it is now."""
-        found = self.detection.confidence is not None and not self.detection.running
-        unsaved = found and self.detection.stamps.now != self.saved
+        detection = self.detection
+        new = detection.owed if detection.running else detection.stamps.now != self.saved
+        unsaved = detection.confidence is not None and new
         return self.has_mask and (self.history.changed or unsaved)
+
+    @property
+    def readonly(self):
+        """A sentence that says why its mask cannot be changed now, or ""."""
+        if self.awaits:
+            return f"What was saved with {self.image.name} is still being read"
+        return self.barred
 
     @property
     def has_mask(self):

@@ -40,13 +40,19 @@ class Finisher:
         return bool(self._held)
 
     def start(self, document):
-        """Look for what was saved with a new document, and for its place on the sky."""
+        """Look for what was saved with a new document, and for its place on the sky.
+
+        Until it is known its mask cannot be changed, for a save would take the place of that one.
+        """
+        if document.image.path is not None:
+            document.awaits.add("saved")
         if self._held is not None:
             self._held.append(document)
             return
         image, name = document.image, f"{id(document.key)}"
         self._jobs.start(f"saved {name}", lambda cancelled: _saved(image, cancelled),
-                         lambda found: self._restore(document, found), self.read_failed)
+                         lambda found: self._restore(document, found),
+                         lambda error: self._not_restored(document, error))
         self._later.append((time.monotonic() + PATIENCE, document))
 
     def _start_later(self, document):
@@ -83,6 +89,8 @@ class Finisher:
             self._held = [one for one in self._held if one is not document]
         for kind in ("saved", "sky"):
             self._jobs.cancel(f"{kind} {id(document.key)}")
+        notices = self.workspace.notices
+        notices[:] = [one for one in notices if one != document.barred]
 
     @property
     def reading(self):
@@ -91,7 +99,7 @@ class Finisher:
 
     def restoring(self, document):
         """True until it is known whether a mask was saved with the document."""
-        return document in (self._held or ()) or f"saved {id(document.key)}" in self._jobs.busy
+        return document in (self._held or ()) or "saved" in document.awaits
 
     def read_failed(self, error):
         """A file could not be read any further; what is known of it stays."""
@@ -125,13 +133,22 @@ class Finisher:
             raise error
 
     def _restore(self, document, found):
-        if found is None:
-            return
-        if document.has_mask or document.detection.running:
-            self.workspace.notify("A mask was saved with this picture earlier; it is not shown, "
-                                  "because the work on a new one has begun.")
-            return
-        saving.restore(document, *found)
+        if found is not None and document.has_mask:  # the one of a program that opened the window
+            self.workspace.notify(f"A mask was saved with {document.image.name} earlier; it is not "
+                                  "shown, and Ctrl+S puts this one in its place.")
+        elif found is not None:
+            saving.restore(document, *found)
+        document.awaits.discard("saved")
+
+    def _not_restored(self, document, error):
+        """A mask that cannot be read is not one that may be written over."""
+        changed = getattr(error, "fatal", False)
+        why = str(error) or repr(error)
+        document.barred = sentence(error.name) if changed else (
+            f"What was saved with {document.image.name} could not be read ({why}), so its mask can "
+            "be neither changed nor saved. Ctrl+R tries again.")
+        document.awaits.discard("saved")
+        self.workspace.notify(document.barred)
 
 
 def _rows(document):

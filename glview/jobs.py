@@ -13,8 +13,7 @@ from glview.core.crew import step_back
 LANES = {"quick": 3, "background": 2, "save": 1, "watch": 1}
 LANE_OF = {"reduce": "background", "saved": "background", "sky": "background",
            "keep": "background", "histogram": "background", "region": "background",
-           "pickable": "background",
-           "save": "save", "watch": "watch"}
+           "pickable": "background", "save": "save", "watch": "watch"}
 
 QUIET = ("watch", "warm")  # what nobody waits for
 
@@ -106,6 +105,7 @@ class Jobs:
     def _work(waiting):
         while (run := waiting.get()) is not None:
             run()
+            run = None  # while it waits for the next one it must keep no picture alive
 
 
 def _lane(name):

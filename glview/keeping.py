@@ -1,5 +1,6 @@
 """Saving documents: one at a time, in workers, and what the user is told of it."""
 
+import os
 import time
 from dataclasses import replace
 
@@ -10,10 +11,11 @@ from glview.files import shown_name
 class Keeper:
     """Saves documents; the same picture's saves come one after the other.
 
-    before: called in the worker before a file is changed.
+    before: called when a document is to be saved; what it returns is called in the worker, before
+    a file is changed.
     """
 
-    def __init__(self, workspace, jobs, before=lambda: None):
+    def __init__(self, workspace, jobs, before=lambda: lambda: None):
         self.workspace, self._jobs, self._before = workspace, jobs, before
         self._waiting = {}
 
@@ -31,8 +33,8 @@ class Keeper:
         if document.image.path is None:
             self.workspace.notify("This picture has no file; the mask is handed to the program "
                                   "that opened the window when it closes.")
-        elif document.readonly:
-            self.workspace.notify(document.readonly)
+        elif self.workspace.refuses(document):
+            return
         elif not document.has_mask:
             self.workspace.notify("There is no mask to save yet: detect, or paint one.")
         else:
@@ -50,10 +52,12 @@ class Keeper:
             then()
 
     def _changed(self):
-        """Documents whose files lack something; an array's mask goes to the caller instead."""
+        """Documents whose files lack something that is the user's to save; an array's mask goes to
+        the caller instead."""
         return [document for entry in self.workspace.entries
                 for document in entry.documents.values()
-                if document.changed and document.image.path is not None]
+                if document.changed and document.image.path is not None
+                and not document.readonly]
 
     def _one_by_one(self, name, save):
         """Save now or after the save under way, for each needs the stamp that the last one left."""
@@ -61,12 +65,6 @@ class Keeper:
             self._waiting[name] = save
         else:
             save()
-
-    def _stamped(self, path, stamp):
-        """glview itself wrote to this file; it may be in the list more than once."""
-        for entry in self.workspace.entries:
-            if entry.path is not None and entry.path.resolve() == path.resolve():
-                entry.stamp = stamp
 
     def _save_next(self):
         while self._waiting and "save" not in self._jobs.busy:
@@ -77,17 +75,21 @@ class Keeper:
                      if document in one.documents.values())
         detection, edits = replace(document.detection), document.edits.plane.copy()
         step, stamp, settings = document.history.last, detection.stamps.now, document.mask
+        wait, entries = self._before(), tuple(self.workspace.entries)
         more = {"verdicts": dict(document.verdicts), "dq": self.workspace.dq, "clean": clean,
                 "look": document.stretch}
 
         def work(cancelled):
-            self._before()
-            return saving.write(document.image, detection, settings, edits, entry.stamp, beside,
-                                **more)
+            wait()
+            result = saving.write(document.image, detection, settings, edits, entry.stamp, beside,
+                                  **more)
+            return result, _opened_from(entry.path, entries)
 
-        def done(result):
+        def done(found):
+            result, written = found
             if result.place == "extension":  # else it is as it was, and perhaps changed before
-                self._stamped(entry.path, result.stamp)
+                for one in written:
+                    one.stamp = result.stamp
             document.history.mark_saved(step)
             document.saved = stamp
             why = f": {result.why}" if result.why else ""
@@ -108,3 +110,12 @@ class Keeper:
             self._save_next()
 
         self._jobs.start("save", work, done, failed)
+
+
+def _opened_from(path, entries):
+    """Those of the entries that are open, and of this file: it may be in the list more than once.
+
+    For a worker: to follow links takes a network drive its time.
+    """
+    real = os.path.realpath(path)
+    return [one for one in entries if one.stamp is not None and os.path.realpath(one.path) == real]

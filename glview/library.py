@@ -40,14 +40,14 @@ class Library:
     """Opens entries when they are first shown, and saves documents.  All slow parts are jobs.
 
     finisher: gets each new document; forget: is told of each that is closed; wake: ends the
-    window's sleep; before_save: called in the worker before a file is changed.
+    window's sleep; before_save: see `keeping.Keeper`.
     """
 
     def __init__(self, workspace, jobs, settings, finisher, forget=lambda document: None,
-                 wake=lambda: None, before_save=lambda: None):
+                 wake=lambda: None, before_save=None):
         self.workspace, self._jobs, self._settings = workspace, jobs, settings
         self._finisher, self._forget_tiles, self._wake = finisher, forget, wake
-        self._keeper = Keeper(workspace, jobs, before_save)
+        self._keeper = Keeper(workspace, jobs, before_save or (lambda: lambda: None))
         self._looks = {}  # id of an entry -> Stretch of its document that was closed
 
     # opening

@@ -6,11 +6,13 @@ import queue
 import threading
 import time
 
+from glview.files.disk import make_folder, sync_folder, write_all
 from glview.files.editlog import line_of
 
 SYNC_SECONDS = 1.0  # between two syncs to the disk: what a power cut may cost
 MOST_BYTES = 1 << 30  # of one log; saving begins it anew
 AGAIN_SECONDS = 5.0  # until a write that failed is tried again
+PATIENCE = 5.0  # seconds that anyone waits for a disk that does not answer
 
 
 class Log:
@@ -27,12 +29,12 @@ class Log:
     def take(self, entry):
         """Put an entry behind the others; raises OSError, and then keeps it for the next time.
 
-        After one that cannot be written none is taken, for they build on each other; it raises
-        what `line_of` raises.
+        After one that cannot be written, or is more than the log may hold, none is taken, for they
+        build on each other; it raises what `line_of` raises.
         """
         if self._broken:
             return
-        self._full = self.size > MOST_BYTES
+        self._full = self.size + len(self._waiting) > MOST_BYTES
         self._check_size()
         self._broken = True
         entries = [entry] if self.size or self._waiting else [self._head, entry]
@@ -47,14 +49,12 @@ class Log:
     def flush(self):
         """Write what waits; a part of it that was written is written again the next time."""
         if self._waiting and self._fd is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path.parent)
             self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             os.ftruncate(self._fd, self.size)
-        at, view = self.size, memoryview(self._waiting)
-        while view:
-            count = os.pwrite(self._fd, view, at)
-            at, view = at + count, view[count:]
-        self.size, self._waiting = at, b""
+        if self._waiting:
+            write_all(self._fd, self._waiting, self.size)
+        self.size, self._waiting = self.size + len(self._waiting), b""
 
     @property
     def lacks(self):
@@ -67,7 +67,7 @@ class Log:
         if self._fd is not None and self._kept != self.size:
             os.fdatasync(self._fd) if hasattr(os, "fdatasync") else os.fsync(self._fd)
             if not self._kept:
-                _sync_folder(self.path.parent)  # or a power cut takes the new name with it
+                sync_folder(self.path.parent)  # or a power cut takes the new name with it
             self._kept = self.size
         self._check_size()
 
@@ -83,16 +83,6 @@ class Log:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
-
-
-def _sync_folder(folder):
-    fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    except OSError:  # some disks cannot sync a folder
-        pass
-    finally:
-        os.close(fd)
 
 
 class Writer:
@@ -114,16 +104,17 @@ class Writer:
         self._tasks.put((log, task))
 
     def sync(self):
-        """Wait until what was asked for before is on the disk, or cannot be."""
+        """Wait until what was asked for before is on the disk, or cannot be; not without end."""
         done = threading.Event()
         self._tasks.put((None, done.set))
-        while not done.wait(1.0) and self._thread.is_alive():
-            pass
+        if not done.wait(PATIENCE) and self._thread.is_alive():
+            self.failure = TimeoutError("its disk does not answer")
+            self._told()
 
     def close(self):
-        """Write and sync what is left, and end."""
+        """Write and sync what is left, and end; a disk that does not answer is left to itself."""
         self._tasks.put((None, None))
-        self._thread.join()
+        self._thread.join(PATIENCE)
 
     def _work(self):
         # Not one that steps back: it holds Python's lock now and then, and put off the cores with

@@ -2,6 +2,7 @@
 done."""
 
 import math
+from weakref import ref
 
 from glview.core import histogram
 from glview.core.histogram import Histogram
@@ -36,7 +37,7 @@ class Measurer:
                                      image.shape, edges, cancel=cancelled)
 
         whole = document.pyramid.complete and math.prod(image.shape) <= EXACT
-        key = sample, low, high, whole
+        key = ref(sample), low, high, whole  # of a closed document nothing is kept
         return self._latest(document, "pixels", key, [sampled, exact] if whole else [sampled])
 
     def confidence(self, document):

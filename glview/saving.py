@@ -136,8 +136,8 @@ def write(image, detection, settings, edits, stamp, beside=False, *, verdicts=No
     confidence, known = detection.confidence, dict(detection.provenance)
     dq = dq or known.get("dq")
     known = {name: known[name] for name in known.keys() - OF_ONE_SAVE}
-    if detection.running or isinstance(confidence, Plane):  # a model may fill it at this moment
-        confidence = None if confidence is None else confidence.copy()
+    if confidence is not None and _may_be_filled(detection):
+        confidence = confidence.copy()
     added, deleted = (0, 0) if edits is None else counted(as_plane(edits))
     provenance = {
         **known,
@@ -161,6 +161,13 @@ def write(image, detection, settings, edits, stamp, beside=False, *, verdicts=No
                   review=verdicts, cleaned=cleaned(image, found) if clean else None,
                   unchanged_since=None if beside else stamp,
                   method="beside" if beside else "auto")
+
+
+def _may_be_filled(detection):
+    """True if a model fills the confidence, or would where it goes on, or a Plane could change."""
+    part = detection.part
+    return (detection.running or isinstance(detection.confidence, Plane)
+            or (part is not None and part.confidence is detection.confidence))
 
 
 def _saved(image, content, dq, **keywords):

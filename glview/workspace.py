@@ -103,6 +103,14 @@ class Workspace:
         """The current document, or None while there is none."""
         return self.entry.document if self.entries else None
 
+    def refuses(self, document):
+        """True if a document's mask cannot be changed now; then the user is told why."""
+        if document.awaits:
+            self.told = document.readonly
+        elif document.barred:
+            self.notify(document.barred)
+        return bool(document.readonly)
+
     def notify(self, sentence):
         """Show a sentence until the user closes it; the same sentence is shown once."""
         if sentence not in self.notices:

@@ -17,7 +17,8 @@ class Recorder:
     """Takes the calls of `failing.failing` and keeps what they do as events.
 
     events: ("create", path, inode), ("write", inode, offset, bytes), ("grow" or "cut", inode,
-    size), ("sync", inode), ("sync folder", path), ("replace", path, new path), ("unlink", path).
+    size), ("sync", inode), ("sync folder", path), ("replace", path, new path), ("unlink", path),
+    ("mkdir", path).
     """
 
     def __init__(self, *paths):
@@ -32,8 +33,9 @@ class Recorder:
             if number is not None:
                 return self._keep(name, fd, number, real, arguments)
         done = real(*arguments, **keywords)
-        if name in ("replace", "unlink"):
-            self.events.append((name, *map(os.path.realpath, arguments)))
+        if name in ("replace", "unlink", "mkdir"):
+            paths = arguments[:1] if name == "mkdir" else arguments
+            self.events.append((name, *map(os.path.realpath, paths)))
         return done
 
     def _inode(self, fd):
@@ -72,18 +74,20 @@ class Recorder:
 
 
 class Disk:
-    """files: inode -> bytes; names: path -> inode; both as they are on disk for certain."""
+    """files: inode -> bytes; names: path -> inode; both as they are on disk for certain.  lacking:
+    folders that were made, but are not on disk for certain."""
 
     def __init__(self, folders):
-        self.files, self.names, self.pending = {}, {}, []
+        self.files, self.names, self.pending, self.lacking = {}, {}, [], set()
         for folder in folders:
-            for path in folder.iterdir():
+            for path in folder.glob("*"):
                 if path.is_file():
                     self.names[str(path)] = path.stat().st_ino
                     self.files[path.stat().st_ino] = bytearray(path.read_bytes())
 
     def after(self, events, random):
         """Let events happen, then the power fail."""
+        self.lacking |= {event[1] for event in events if event[0] == "mkdir"}
         for event in events:
             kind = event[0]
             if kind == "sync":
@@ -100,6 +104,9 @@ class Disk:
         for event in self.pending:
             if event[0] not in FILE and random.random() < 0.6:
                 self._apply(event)
+        for folder in self.lacking:  # and with it what was in it, synced or not
+            self.names = {path: number for path, number in self.names.items()
+                          if not path.startswith(f"{folder}/")}
 
     def _settle(self, chosen):
         for event in [one for one in self.pending if chosen(one)]:
@@ -110,6 +117,8 @@ class Disk:
         kind, key, *rest = event
         if kind == "create":
             self.names[key] = rest[0]
+        elif kind == "mkdir":
+            self.lacking.discard(key)
         elif kind == "unlink":
             self.names.pop(key, None)
         elif kind == "replace":
@@ -127,7 +136,7 @@ class Disk:
     def restore(self, folders):
         """Make folders what the disk holds; files that are there already keep their inodes."""
         for folder in folders:
-            for path in folder.iterdir():
+            for path in folder.glob("*"):
                 if path.is_file() and str(path) not in self.names:
                     path.unlink()
         for name, number in self.names.items():

@@ -8,6 +8,7 @@ import pytest
 from failing import KINDS, copied, failing, save, start
 from powerloss import Disk, Recorder
 
+from glview.files import disk
 from glview.files.journal import folder as journals
 from glview.files.recovery import recover
 
@@ -24,7 +25,6 @@ def config(monkeypatch):
 def recorded(request, tmp_path):
     """(kind, folders, disk before, events, (contents before, after))."""
     place = copied(start(tmp_path, request.param), "one")
-    journals().mkdir(parents=True, exist_ok=True)
     folders = (place, journals())
     before, recorder = contents(place), Recorder(*place.glob("*.fits"))
     keep = Disk(folders)
@@ -98,3 +98,24 @@ def test_the_model_loses_what_is_not_synced_and_nothing_else(tmp_path):
         lost.add(bytes(disk.files[number]).count(b"B"))
         names.add(os.path.basename(name))
     assert {0, 2000} < lost and names == {"a", "b"}
+
+
+def test_in_the_model_a_folder_that_is_lost_takes_along_what_was_synced_in_it(tmp_path):
+    folder, throw, recorder = tmp_path / "new", random.Random(2), Recorder()
+    with failing(recorder):
+        os.mkdir(folder)
+        fd = os.open(folder / "a", os.O_RDWR | os.O_CREAT)
+        os.write(fd, b"A")
+        os.fsync(fd)
+        os.close(fd)
+        disk.sync_folder(folder)
+        before = len(recorder.events)
+        disk.sync_folder(tmp_path)
+    left = {len(recorder.events): set(), before: set()}
+    for count, seen in left.items():
+        for _ in range(30):
+            made = Disk(())
+            made.after(recorder.events[:count], throw)
+            seen.add(tuple(made.names))
+    name = (str(folder / "a"),)
+    assert left == {len(recorder.events): {name}, before: {name, ()}}

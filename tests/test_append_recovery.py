@@ -1,6 +1,8 @@
 """What opening a file does about a save that was cut short, and what it never does."""
 
 import fcntl
+import hashlib
+import json
 import os
 
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 from astropy.io import fits
 from failing import KINDS, NEW, SCENE, SHAPE, Disk, Killed, failing, save, start
 
-from glview.files import journal, open_images
+from glview.files import disk, journal, open_images
 from glview.files.header import scan, walk
 from glview.files.recovery import recover
 from glview.files.save import load_mask, save_mask
@@ -30,6 +32,7 @@ def cut_short(folder, kind, at):
     place = start(folder, kind)
     path = place / "frame.fits"
     before = path.read_bytes()
+    disk.make_folder(journal.folder())  # or its syncs count, too
     with failing(Disk(at, "die")), pytest.raises(Killed):
         save(place, kind)
     assert journal.exists(path)
@@ -174,6 +177,22 @@ def test_a_journal_that_is_not_whole_is_dropped_and_the_file_left_alone(tmp_path
     place.write_bytes(whole[:99] + b"\0" + whole[100:] if damage is None else damage)
     assert recover(path) == "" and not journal.exists(path)
     assert path.read_bytes() == now
+
+
+def test_a_journal_of_another_version_is_kept_and_told(tmp_path):
+    path, _ = cut_short(tmp_path, "append-longer", PLACED)
+    place, now = journal.place_of(path), path.read_bytes()
+    data = place.read_bytes()
+    size = int.from_bytes(data[-40:-32], "big")
+    plan = json.dumps(json.loads(data[-40 - size : -40]) | {"version": 2}).encode()
+    other = data[: -40 - size] + plan + len(plan).to_bytes(8, "big")
+    other += hashlib.sha256(other).digest()
+    place.write_bytes(other)
+    told = recover(path)
+    kept, = journal.folder().glob("*.kept")
+    assert "another version of glview" in told and str(kept) in told
+    assert kept.read_bytes() == other and path.read_bytes() == now and not recover(path)
+    assert save_mask(path, NEW, method="append").method == "append" and is_sound(path)
 
 
 @pytest.mark.parametrize("kind", ["append", "append-longer"])

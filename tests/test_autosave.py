@@ -111,7 +111,7 @@ class Desk:
         self.autosave = Autosave(self.workspace, self.jobs, folder,
                                  lambda document: not self.finisher.restoring(document))
         self.library = Library(self.workspace, self.jobs, Settings(), self.finisher,
-                               Tiles().forget, before_save=self.autosave.sync)
+                               Tiles().forget, before_save=self.autosave.catch_up)
         self.library.show(0)
         self.settle()
 

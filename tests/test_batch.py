@@ -165,7 +165,8 @@ def test_a_frame_of_which_a_part_alone_was_searched_is_not_done(batch, tmp_path)
     part = {**saved.provenance, "covered": 0.07}
     save_mask(path, saved.mask, saved.probability, None, part, method="beside")
     assert load_mask(path).provenance["covered"] == 0.07
-    assert status(batch("a.fits")) == DONE
+    assert status(batch("a.fits")) == ["kept"], "somebody saved it"
+    assert status(batch("a.fits", overwrite=True)) == DONE
     assert "covered" not in load_mask(path).provenance
     assert status(batch("a.fits")) == ["skipped"]
 
@@ -186,6 +187,21 @@ def test_what_was_corrected_by_hand_outlives_every_run_without_overwrite(batch, 
     assert status(batch("a.fits", threshold=0.2, out=tmp_path / "out")) == DONE
     assert status(batch("a.fits", threshold=0.2, overwrite=True)) == DONE
     assert load_mask(path).edits is None
+
+
+def test_what_a_person_saved_without_a_stroke_stays_too(batch, tmp_path):
+    path = make_frame(tmp_path / "a.fits")
+    batch("a.fits")
+    saved = load_mask(path)
+    assert saved.provenance["unseen"] is True
+    assert status(batch("a.fits", dilation=1)) == DONE, "nobody has looked at it"
+    save_mask(path, saved.mask, saved.probability, None, saved.provenance, method="beside")
+    assert "unseen" not in load_mask(path).provenance
+    assert status(batch("a.fits")) == ["skipped"], "it is what is asked for"
+    assert status(batch("a.fits", dilation=2)) == ["kept"]
+    save_mask(path, saved.mask, method="beside")  # by a script
+    assert status(batch("a.fits")) == ["kept"]
+    assert "model" not in load_mask(path).provenance
 
 
 def test_what_another_model_was_asked_for_at_the_window_stays_too(batch, tmp_path):

@@ -108,7 +108,7 @@ def test_a_full_disk_leaves_the_result_of_before_and_no_other_file(batch, tmp_pa
     def full(fd, data):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(commit, "_write", full)
+    monkeypatch.setattr(commit, "write_all", full)
     row, = batch("a.fits", threshold=0.2)
     assert row.status == "failed" and "disk is full" in row.error
     assert (tmp_path / "a.fits.glview.fits").read_bytes() == before

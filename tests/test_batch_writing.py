@@ -1,5 +1,7 @@
 """The results of one file are saved together, and none is lost for that."""
 
+from types import SimpleNamespace
+
 import fakemodel
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from glview.batch import line, pool, work, writing
 from glview.batch.plan import Request, plan
 from glview.files.commit import SaveError
 from glview.files.load import load_mask
+from glview.files.save import save_mask
 
 COUNT = 5
 
@@ -101,6 +104,54 @@ def test_a_rounded_confidence_is_done_for_whoever_asks_for_no_more(tmp_path):
     assert again(bits=5) == {"done"} and again() == {"done"}
     assert again(bits=4) == again() == {"skipped"}
     assert np.array_equal(np.unique(load_mask(path, 1).probability), np.float32([0.1, 0.9]))
+
+
+@pytest.fixture
+def meanwhile(monkeypatch):
+    """Give it what a person does while the second frame of a run is searched."""
+    search, calls = FakeModel.detect_cr, []
+
+    def given(deed):
+        def searched(self, *arguments, **options):
+            calls.append(self)
+            if len(calls) == 2:
+                deed()
+            return search(self, *arguments, **options)
+
+        monkeypatch.setattr(FakeModel, "detect_cr", searched)
+
+    return given
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_what_a_person_saves_while_the_search_goes_on_is_left_alone(tmp_path, meanwhile, in_place):
+    path, hand = mosaic(tmp_path), np.zeros((40, 50), bool)
+    hand[30:33, 30:33] = True
+    meanwhile(lambda: save_mask(path, hand, edits=hand.view(np.uint8), hdu=3, method="beside",
+                                review={(31, 31): "accepted"}))
+    rows = run_files(tmp_path, "m.fits", in_place=in_place)
+    assert status(rows) == ["done", "done", "kept", "done", "done"]
+    assert "--overwrite" in rows[2].notes[0]
+    check(path, [1, 2, 4, 5])
+    saved = load_mask(path, 3)
+    assert (saved.mask == hand).all() and saved.edits is not None and saved.review
+    meanwhile(lambda: None)
+    assert status(run_files(tmp_path, "m.fits", in_place=in_place, overwrite=True)) == ["done"] * 5
+    check(path)
+
+
+def test_what_is_saved_at_the_last_moment_is_not_written_over(tmp_path, monkeypatch):
+    path, hand, standing = mosaic(tmp_path), np.ones((40, 50), bool), writing.done.standing
+
+    def late(*arguments):
+        found = standing(*arguments)
+        if not load_mask(path, 3):
+            save_mask(path, hand, hdu=3, method="beside")
+        return found
+
+    monkeypatch.setattr(writing, "done", SimpleNamespace(**vars(writing.done) | {"standing": late}))
+    rows = run_files(tmp_path, "m.fits")
+    assert load_mask(path, 3).mask.all() and rows[2].status == "kept"
 
 
 def test_one_that_cannot_be_saved_spoils_no_other(tmp_path, monkeypatch):

@@ -1,5 +1,8 @@
 """Twins of a document: another picture, and everything else is shared."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from drawing import document_of, random_mask
@@ -36,6 +39,15 @@ def test_what_the_models_mask_is_made_from_is_kept_from_frame_to_frame():
     assert twins[0].pools is twins[1].pools is not shown.pools
     other = sides.of(workspace_of(document(), held="model"))[0].document
     assert other.pools is not twins[0].pools
+
+
+def test_nothing_of_a_closed_document_is_kept():
+    shown, sides = document(), Sides()
+    pools = weakref.ref(sides.of(workspace_of(shown, held="model"))[0].document.pools)
+    assert pools() is not None
+    del shown
+    gc.collect()
+    assert pools() is None
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -52,6 +52,15 @@ def test_an_object_is_the_label_of_its_peak_above_the_limit():
     assert (found.inside == (labels == labels[found.peak])).all()
 
 
+def test_a_faint_rim_belongs_to_an_object_and_its_halo_does_not():
+    values = noise()
+    for reach, height in ((4, 100), (2, 500), (1, 10_000)):  # halo, rim, core: 1, 5, 100 %
+        values[30 - reach : 31 + reach, 35 - reach : 36 + reach] = 100 + height
+    expected = np.zeros(values.shape, bool)
+    expected[28:33, 33:38] = True
+    assert (object_at(values, (30, 35)).inside == expected).all()
+
+
 def test_sky_is_the_median_and_the_scaled_median_deviation():
     values = noise((200, 200))
     sky, sigma = sky_of(np.where(values > 99, values, np.nan))

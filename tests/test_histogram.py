@@ -1,7 +1,10 @@
 """Histograms, judged by numpy's, and the worker that counts them."""
 
 import functools
+import gc
+import threading
 import time
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -114,6 +117,25 @@ def test_a_plane_counts_what_it_does_not_hold_as_zero(floor):
     assert found.exact and found.counts.sum() == array.size - (floor == 0)
 
 
+def test_counting_a_plane_can_be_stopped():
+    plane, asked = Plane.from_array(confidences((1200, 1200))), []
+
+    def cancel():
+        asked.append(1)
+        return len(asked) > 2
+
+    with pytest.raises(Cancelled):
+        of_confidence(plane, edges_between(0, 1, 4), cancel=cancel)
+    assert len(asked) == 3
+
+
+@pytest.mark.parametrize("shape", [(3, 4000), (1, 12_000), (12_000, 1), (1, 1)])
+def test_of_every_shape_something_is_sampled(monkeypatch, shape):
+    monkeypatch.setattr(histogram, "SAMPLED", 1000)
+    found = of_confidence(np.ones(shape, np.float32), edges_between(0, 1, 4), sampled=True)
+    assert found.counts[-1] == found.looked > 0
+
+
 def test_an_array_is_sampled_first(monkeypatch):
     array, edges = confidences(), edges_between(0, 1, 128)
     agrees(of_confidence(array, edges), array)
@@ -197,6 +219,38 @@ def test_a_slider_that_is_dragged_does_not_start_over_and_over(counting):
     assert asked == ["histogram pixels"], "the first one may finish"
     found = counting.frames(lambda: counting.measurer.pixels(document, 60.0, 159.0))
     assert found.edges[-1] == 159.0
+
+
+def test_an_exact_count_under_way_does_not_hold_up_another_question(counting):
+    document, begun, go = document_of(values_of()), threading.Event(), threading.Event()
+
+    def read(plane, y0, y1, x0, x1):
+        begun.set()
+        go.wait(30)
+        return values_of()[y0:y1, x0:x1]
+
+    document.image, document.pyramid = replace(document.image, read=read), Complete()
+    sample = document.sample
+    document.sample = replace(sample, values=sample.values[::2])  # so that it is not exact
+    counting.measurer.pixels(document, 60.0, 140.0)
+    while not begun.wait(0.001):
+        counting.jobs.collect()
+    found, until = None, time.monotonic() + 10
+    while found is None or found.edges[-1] != 150.0:
+        assert time.monotonic() < until, "it waits for all pixels to be counted"
+        found = counting.measurer.pixels(document, 60.0, 150.0)
+        counting.jobs.collect()
+    go.set()
+
+
+def test_what_was_asked_keeps_nothing_of_a_closed_document(counting):
+    document = document_of(values_of())
+    counting.frames(functools.partial(counting.measurer.pixels, document, 60.0, 140.0))
+    sample, until = weakref.ref(document.sample), time.monotonic() + 10
+    del document
+    while sample() is not None:
+        assert time.monotonic() < until, "it is kept"
+        gc.collect()
 
 
 def test_a_file_that_cannot_be_read_is_told_of(counting):

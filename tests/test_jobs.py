@@ -2,6 +2,7 @@
 
 import threading
 import time
+import weakref
 
 import pytest
 
@@ -54,6 +55,25 @@ def test_a_result_is_handed_over_in_collect_and_on_its_thread(jobs, log):
     jobs.collect()
     assert threads[1] == threading.get_ident() != threads[0]
     assert jobs.busy == () and not log.failed
+
+
+def test_an_idle_worker_keeps_nothing_of_its_last_work(jobs, log):
+    big = Log()
+    kept = weakref.ref(big)
+    jobs.start("a", lambda cancelled, big=big: 1, log.done.append, log.failed.append)
+    del big
+    log.wait()
+    jobs.collect()
+    wait_for(lambda: kept() is None)
+
+
+def test_pixels_round_the_mouse_do_not_hold_up_what_was_asked_for(jobs):
+    go, ran = threading.Event(), threading.Event()
+    for number in range(9):
+        jobs.start(f"pickable {number}", lambda cancelled: go.wait(PATIENCE), None, None)
+    jobs.start("pick 1", lambda cancelled: ran.set(), None, None)
+    assert ran.wait(PATIENCE / 2)
+    go.set()
 
 
 def test_an_error_reaches_failed(jobs, log):

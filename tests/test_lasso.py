@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from glview.core import lasso
 from glview.core.cancel import Cancelled
-from glview.core.lasso import box_of, drawn, filled, patch_of, runs_of, size_of
+from glview.core.lasso import box_of, drawn, filled, patch_of, runs_in, runs_of, size_of
 from glview.core.mask import EDIT_ADD, EDIT_DELETE, EDIT_NONE
 from glview.core.plane import Plane
 
@@ -57,6 +57,17 @@ def test_outlines_that_share_edges_share_no_pixel_and_leave_none(corners, middle
     parts = [painted(runs_of([corners[k], corners[(k + 1) % 3], middle], SHAPE)) for k in range(3)]
     whole = painted(runs_of(corners, SHAPE))
     assert (np.logical_xor.reduce(parts) == whole).all()
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1), st.floats(0, 1))
+def test_pixels_become_runs_and_these_the_same_pixels(seed, share):
+    rng = np.random.default_rng(seed)
+    inside = rng.random(rng.integers(1, 12, 2)) < share
+    runs = runs_in((100, 200), inside)
+    assert (painted(runs - np.array([100, 200, 200]), inside.shape) == inside).all()
+    ends = {(y, x) for y, _, x in runs.tolist()}
+    assert not any((y, x) in ends for y, x, _ in runs.tolist()), "they are as long as can be"
 
 
 def test_a_rectangle_of_whole_pixels_is_itself():

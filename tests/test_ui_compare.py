@@ -125,6 +125,45 @@ def test_nothing_is_drawn_on_a_file_that_is_not_the_current_one(robot):
     assert robot.document.edits.added == 1
 
 
+def test_right_of_a_divider_that_shows_another_file_nothing_is_edited(robot):
+    robot.workspace.compare = Compare(divided=True, at=0.5, other="previous")
+    robot.settle()
+    middle = int(robot.under(robot.at("divider"))[1])
+    first = robot.workspace.entries[0].document
+    for tool in ("B", "W"):
+        robot.move(robot.of_pixel(118, middle + 3))
+        robot.key(tool)
+        robot.click(robot.of_pixel(118, middle + 3))
+        robot.settle()
+        assert not robot.document.edits.any and not first.edits.any, tool
+    robot.key("B")
+    robot.click(robot.of_pixel(100, middle - 3))
+    assert robot.document.edits.added == 1, "left of it is the current file"
+    robot.click(robot.of_pixel(100, middle + 3, "mask"))
+    assert robot.document.edits.added == 2, "the mask pane is not divided"
+    robot.workspace.compare = Compare(divided=True, at=0.5, other="model")
+    robot.click(robot.of_pixel(101, middle + 3))
+    assert robot.document.edits.added == 3, "that is the same file"
+
+
+def test_what_a_click_would_take_is_not_shown_on_another_file(robot, monkeypatch):
+    robot.move(robot.of_pixel(118, 148))
+    robot.key("W")
+    robot.settle()
+    pick = robot.desk.layout.canvas.pick
+    assert pick.shown is not None
+    robot.hold("Y")
+    robot.frame()
+    assert pick.shown is None
+    robot.hold("Y", False)
+    robot.settle()
+    assert pick.shown is not None
+    monkeypatch.setattr(robot.desk.jobs, "start", lambda *job: None)  # no answer comes
+    robot.workspace.current = 0
+    robot.frame()
+    assert pick.shown is None
+
+
 @pytest.mark.parametrize("first", ["Ctrl", "Y"])
 def test_redo_is_no_comparison_whichever_key_comes_up_first(robot, first):
     robot.hold("Ctrl")

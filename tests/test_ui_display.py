@@ -191,3 +191,7 @@ def test_the_foot_line_drops_words_that_do_not_fit_but_not_what_was_done():
         robot.workspace.told = "4 pixels added"
         robot.frame(2)
         assert (robot.picture()[-20:, 230:340] != quiet).any()
+        quiet = robot.picture()[-20:, :200].copy()
+        robot.workspace.told = "4 pixels added, and much more that has no place beside it" * 2
+        robot.frame(2)
+        assert (robot.picture()[-20:, :200] != quiet).any()

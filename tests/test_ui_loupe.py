@@ -1,11 +1,15 @@
 """The loupe: what it shows of the pixels under the mouse, and of the chosen object."""
 
+import threading
+
 import numpy as np
 import pytest
 from drawing import OVERLAY
+from PIL import Image
 from robot import Robot
 
 from glview.core.view import View
+from glview.library import entry_of_array
 
 SHAPE = (120, 160)
 HALF = (255, 0, 255)  # OVERLAY's colour
@@ -121,6 +125,59 @@ def test_a_small_move_reads_nothing_and_what_is_read_late_is_not_waited_for(robo
     robot.move(robot.of_pixel(62, 109))
     robot.settle()
     assert started.count("loupe") == 1
+
+
+@pytest.fixture
+def slow(robot, monkeypatch):
+    """(go, started): an event without which nothing is read for the loupe, and what was begun."""
+    go, started, start = threading.Event(), [], robot.desk.jobs.start
+
+    def slowly(name, work, *rest):
+        if name == "loupe":
+            started.append(name)
+            start(name, lambda cancelled: (go.wait(30), work(cancelled))[1], *rest)
+        else:
+            start(name, work, *rest)
+
+    monkeypatch.setattr(robot.desk.jobs, "start", slowly)
+    return go, started
+
+
+def test_a_slow_file_is_read_for_one_place_at_a_time(robot, slow):
+    go, started = slow
+    for y in (60, 20, 100, 60, 20, 100):
+        robot.document.edits.draw((y, 5), (y, 5), 1, 1)  # what was read is another mask's
+        robot.move(robot.of_pixel(y, 80))
+    assert len(started) == 1
+    go.set()
+    robot.settle()
+    assert len(started) == 2 and robot.reads("FITS 81, 101:") and not robot.reads("...")
+
+
+def test_pixels_of_another_file_are_not_shown(robot, slow):
+    robot.workspace.entries.append(entry_of_array(np.zeros(SHAPE, np.float32)))
+    robot.workspace.current = 1
+    assert robot.reads("FITS 66, 61") and not robot.reads("row ")
+    slow[0].set()
+    robot.settle()
+    assert robot.reads("FITS 66, 61: 0")
+
+
+def test_row_0_is_on_top_where_the_picture_has_it_there(tmp_path):
+    values = np.arange(60 * 60, dtype=np.uint8).reshape(60, 60)
+    values[30:33, 30:32] = 255
+    Image.fromarray(values).save(tmp_path / "picture.png")
+    with Robot(tmp_path / "picture.png", size=(1300, 1000), fit=False,
+               view=View(30, 30, 8.0)) as robot:
+        robot.click(robot.tab("Loupe"))
+        robot.move(robot.of_pixel(30, 30))
+        robot.settle()
+        assert not robot.document.image.y_up
+        shown = cells(robot)
+        off = np.abs(shown[..., 0] - due(robot, len(shown))[::-1]) > 1
+        middle = len(shown) // 2
+        off[middle] = off[:, middle] = False  # the cross
+        assert not off.any()
 
 
 def test_without_a_cursor_or_a_picture_it_says_what_it_wants():

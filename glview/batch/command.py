@@ -23,7 +23,7 @@ error, weight or quality map; a cube is searched plane by plane.
 Each result is a file of its own, NAME.glview.fits, beside the image or in the folder of -o, with
 the extensions CR_MASK and CR_PROBABILITY.  It is written beside and then renamed, so it is whole
 or not there.  What is done already, by the same weights with the same settings and later than the
-image was changed, is skipped; what was corrected by hand is left alone.
+image was changed, is skipped; what was saved at the window, or by a script, is left alone.
 
 exit status: 0 all done, 1 some failed, 2 wrong usage, 130 interrupted
 
@@ -49,7 +49,7 @@ def parser():
     arguments.add_precision(add, registry.PRECISIONS)
     add("--jobs", type=named(arguments.count, "whole number from 1"), default=1, metavar="N",
         help="frames searched at a time (default 1; the processor's cores are shared out)")
-    add("--overwrite", action="store_true", help="do again what is done, or corrected by hand")
+    add("--overwrite", action="store_true", help="do again what is done, or saved by hand")
     add("--shard", type=named(_shard, "part such as 1/8"), default=(1, 1), metavar="I/N",
         help="only the I-th of N parts of the sorted files; the first is 1/N")
     add("--scheduler", metavar="tcp://HOST:PORT", help="let the workers of a Dask cluster do it")

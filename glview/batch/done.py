@@ -16,7 +16,7 @@ DECIDING = ("model", "weights_sha256", "tiling", "crop", "sums")
 MIXED = {"covered", "regions"}  # a part of the frame was searched, or another part otherwise
 EVERY = 24  # bits of the confidence, float32
 NOTHING, DONE, EDITED = "nothing", "done", "edited"
-"""Nothing that stays; what is asked for; corrected by hand, under other settings."""
+"""Nothing that stays; what is asked for; saved by a person, under other settings."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,9 @@ class _Saved:
 
     @property
     def edited(self):
-        return any(self.origin.get(name) for name in ("added", "deleted", "regions", "reviewed"))
-
+        """Whether a person may have looked at it: only what a batch wrote is a batch's to replace.
+        """
+        return self.origin.get("unseen") is not True
 
     @property
     def bits(self):

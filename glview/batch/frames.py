@@ -86,7 +86,7 @@ def _frame(item, request, models, most, picture):
             stands = done.standing(item, source, image, request,
                                    lambda: models.origin(model, request, image))
             if stands != done.NOTHING:
-                return _left(item, stands, model, known)
+                return left_alone(item, stands, model, known)
         if request.dq is not None:
             dq.check(source, image, request.dq)  # before the search, which takes long
         began = time.perf_counter()
@@ -100,10 +100,11 @@ def _frame(item, request, models, most, picture):
         return rows.failed(item, error, **known)
 
 
-def _left(item, stands, model, known):
+def left_alone(item, stands, model, known):
+    """The Row of an image of which DONE or EDITED stands; known: see `about`."""
     if stands == done.DONE:
         return rows.Row(item.name, status=rows.SKIPPED, model=model, **known)
-    note = "corrected by hand under other settings: left as it is (--overwrite replaces it)"
+    note = "saved by hand under other settings: left as it is (--overwrite replaces it)"
     return rows.Row(item.name, status=rows.KEPT, notes=(note,), model=model, **known)
 
 

@@ -9,7 +9,7 @@ from glview.batch.rows import DONE, FAILED, KEPT, SKIPPED, STAGES
 
 WIDEST = 44  # characters of a file's name in the table
 HEAD = f"{'shape':>13} {'read':>8} {'infer':>8} {'write':>8} {'objects':>8} {'masked':>9}  result"
-STANDING = {SKIPPED: "done before", KEPT: "corrected by hand, kept"}
+STANDING = {SKIPPED: "done before", KEPT: "saved by hand, kept"}
 PLACES = {"extension": "saved in the image", "side file": "saved beside the image",
           "folder": "saved in the folder", "another worker": "saved by another worker"}
 UNITS = f"{'':>13} {'Mpx/s':>8} {'Mpx/s':>8} {'Mpx/s':>8} {'':>8} {'% pixels':>9}"
@@ -63,7 +63,7 @@ class Report:
 
     def summary(self, seconds, stopped):
         """Counts and speeds in words, as lines."""
-        names = ((DONE, "searched"), (SKIPPED, "done before"), (KEPT, "corrected by hand, kept"),
+        names = ((DONE, "searched"), (SKIPPED, "done before"), (KEPT, "saved by hand, kept"),
                  (FAILED, "failed"))
         counts = ", ".join(f"{self.counts[key]} {text}" for key, text in names if self.counts[key])
         yield ""

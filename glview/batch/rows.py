@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from glview.files.source import path_text
 
 DONE, SKIPPED, KEPT, FAILED = "done", "skipped", "kept", "failed"
-"""Written now; found done already; corrected by hand, so left alone; see `error`."""
+"""Written now; found done already; saved by a person, so left alone; see `error`."""
 STAGES = ("read", "infer", "write")
 
 

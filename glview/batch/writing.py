@@ -8,13 +8,13 @@ import numpy as np
 
 import glview
 from glview.batch import done, rows
-from glview.batch.frames import Frame, about
+from glview.batch.frames import Frame, about, left_alone
 from glview.core.mask import MaskSettings, final_mask
 from glview.core.objects import find_objects
-from glview.files import open_with_source
 from glview.files.commit import SaveError
 from glview.files.load import side_files
-from glview.files.save import Content, save_masks
+from glview.files.save import Content, save_masks, side_stamps
+from glview.files.source import open_source
 
 QUICK = 10.0  # seconds: a result that took longer to find does not wait for others
 
@@ -95,24 +95,30 @@ class Writer:
         """The Rows of results of one file, saved in one step, or else one by one."""
         began = time.perf_counter()
         try:
-            place = self._save(group)
+            item = group[0].found.frame.item
+            sides = side_stamps(item.path, item.output)  # first: what comes later is refused
+            stands = [self._standing(one.found.frame) for one in group]
+            free = [one for one, found in zip(group, stands, strict=True) if found == done.NOTHING]
+            place = self._save(free, sides) if free else None
         except Exception as error:
             if len(group) > 1:
                 return [row for one in group for row in self._saved([one])]
             return [failed(group[0].found.frame, error, _seconds(group[0].found))]
         took = (time.perf_counter() - began) / len(group)
-        return [_row(one, place, one.seconds + took) for one in group]
+        return [_row(one, place, one.seconds + took) if one in free else _left(one, found)
+                for one, found in zip(group, stands, strict=True)]
 
-    def _save(self, group):
+    def _save(self, group, sides):
         """(method, file, notes)."""
         frame, request = group[0].found.frame, self._request
-        item, where = frame.item, {"target": frame.item.output}
+        item, where = frame.item, {"target": frame.item.output, "sides_since": sides}
         if request.in_place:
-            where = {"unchanged_since": self._stamps.get(item.path, frame.opened)}
+            where = {"unchanged_since": self._stamps.get(item.path, frame.opened),
+                     "sides_since": sides}
         try:
             saved = save_masks(item.path, {_key(one): one.content for one in group}, **where)
         except SaveError:
-            if len(group) > 1 or not self._done_elsewhere(frame):
+            if len(group) > 1 or self._standing(frame) != done.DONE:
                 raise
             return "another worker", item.output, ("it was written at the same time",)
         notes = tuple(note for note in (request.in_place and saved.why, saved.warning) if note)
@@ -122,13 +128,16 @@ class Writer:
         beside = item.output in side_files(item.path)
         return "side file" if beside else "folder", saved.path, notes
 
-    def _done_elsewhere(self, frame):
-        """Whether another worker, taken for dead, wrote the same result at the same time."""
-        image = frame.image
-        source, _ = open_with_source(frame.item.path, image.hdu)
-        origin = self._models.origin(frame.model, self._request, image)
-        standing = done.standing(frame.item, source, image, self._request, lambda: origin)
-        return standing == done.DONE and not self._request.overwrite
+    def _standing(self, frame):
+        """What others left there since the frame was read: a person, or another worker that was
+        taken for dead; NOTHING for who wants it replaced."""
+        image, request = frame.image, self._request
+        if request.overwrite:
+            return done.NOTHING
+        packed = image.source is not None and image.source.packed
+        source = image.source if packed else open_source(frame.item.path)
+        return done.standing(frame.item, source, image, request,
+                             lambda: self._models.origin(frame.model, request, image))
 
 
 def failed(frame, error, seconds):
@@ -139,6 +148,12 @@ def failed(frame, error, seconds):
 
 def _seconds(found):
     return {"read": found.frame.seconds, "infer": found.seconds}
+
+
+def _left(made, stands):
+    frame = made.found.frame
+    known = about(frame.image) | {"share": frame.share, "seconds": _seconds(made.found)}
+    return left_alone(frame.item, stands, frame.model, known)
 
 
 def _key(made):

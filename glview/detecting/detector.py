@@ -70,9 +70,7 @@ class Detector:
         resume: go on where the last one ended, if it was of the same model.  box: search only
         these pixels (y0, x0, y1, x1), which then replace what an earlier search had found there.
         """
-        if document.readonly:
-            self.workspace.notify(document.readonly)
-        if self._run is not None or document.readonly:
+        if self._run is not None or self.workspace.refuses(document):
             return
         from glview.models.remote import Detection
 
@@ -95,6 +93,7 @@ class Detector:
         else:
             run.prepare(lambda: None)
         detection.running = True
+        detection.owed = detection.confidence is not None and not run.on_disk
         if run.whole:
             detection.covered = part.covered if part else 0.0
             run.pace.progress(detection.covered)

@@ -6,17 +6,17 @@ journal (`files.journal`) lets `files.recovery` finish or undo what is cut short
 """
 
 import errno
-import fcntl
 import hashlib
 import os
 import secrets
 from pathlib import Path
 
 from glview.files import ReadError
-from glview.files.commit import SaveError, commit, explain
+from glview.files.commit import SaveError, commit, explain, lock
+from glview.files.disk import write_all
 from glview.files.fits import is_own, is_pending
 from glview.files.header import scan
-from glview.files.journal import Plan, begin, exists, folder, write_all
+from glview.files.journal import Plan, begin, exists, folder
 from glview.files.recovery import UNTOUCHED, back, forward, state_of
 from glview.files.source import path_text, stamp_of
 
@@ -50,7 +50,12 @@ def put(version, method):
             why = str(error)
     if not folder_open:
         raise UnsuitableError(f"the folder of {version.path.name} is write-protected")
-    return "copy", why, commit(version)
+    warning = commit(version)
+    if others := status.st_nlink - 1:
+        parted = (f"{version.path.name} had {others} other name{'s' * (others > 1)} (hard links): "
+                  "what they name is the file without this mask")
+        warning = " ".join(filter(None, [warning, parted]))
+    return "copy", why, warning
 
 
 def _copy_or_append(version):
@@ -92,10 +97,8 @@ def _check(version, careful):
     kind = file_system(version.source.fd) if careful else ""
     if kind.split(".")[0] in NETWORK:
         raise UnsuitableError(f"it is on a network disk ({kind})")
-    try:
-        fcntl.flock(version.source.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        raise UnsuitableError(f"its disk gives no locks ({error.strerror})") from error
+    if not lock(version.source.fd):
+        raise UnsuitableError("its disk gives no locks")
     if exists(version.path):
         raise UnsuitableError("an earlier save was cut short and could not be cleared up")
 

@@ -100,7 +100,7 @@ def _write(part, place, text, arrays):
     fd = os.open(part, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o666)
     with open(fd, "wb", buffering=0) as file:
         # One that was killed leaves its part behind, and the next one writes over it.
-        if not lock(fd) or os.fstat(fd).st_ino != os.stat(part).st_ino:
+        if lock(fd) is False or os.fstat(fd).st_ino != os.stat(part).st_ino:
             return  # another glview is about to keep the same
         try:
             check = 0

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glview.files import ReadError
+from glview.files.disk import sync_folder, write_all
 from glview.files.header import BLOCK, scan
 from glview.files.source import path_text, stamp_of
 
@@ -67,7 +68,7 @@ def commit(version):
             _fill(fd, version)
         finally:
             os.close(fd)
-        if _stamp(version.path) != version.stamp:
+        if stamp_if_there(version.path) != version.stamp:
             raise SaveError(f"{version.path.name} was changed by another program meanwhile")
         os.replace(temporary, version.path)
         temporary = None
@@ -77,7 +78,11 @@ def commit(version):
         if temporary is not None:
             with suppress(OSError):  # the next save sweeps it up
                 os.unlink(temporary)
-    return _sync_folder(version.path.parent)
+    try:
+        sync_folder(version.path.parent)
+    except OSError as error:
+        return f"saved, but the folder could not be synced ({error.strerror})"
+    return ""
 
 
 def explain(error, path):
@@ -87,7 +92,8 @@ def explain(error, path):
     return f"{path_text(path)} could not be saved: {hint}"
 
 
-def _stamp(path):
+def stamp_if_there(path):
+    """`source.stamp_of` a file, None if there is none."""
     try:
         return stamp_of(os.stat(path))
     except FileNotFoundError:
@@ -107,13 +113,16 @@ def _ending(path):
 
 
 def lock(fd):
-    """Lock an open file against other savers; False if another has it. True where locks fail."""
+    """Lock an open file against other savers.
+
+    True if that succeeded, False if another has it, None where the disk gives no locks.
+    """
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:
-        return True
+        return None
     return True
 
 
@@ -152,7 +161,7 @@ def _fill(fd, version):
         _copy(version.source.fd, fd, start, end)
         size += end - start
     for part in (bytes(-size % BLOCK), *version.parts):
-        _write(fd, part)
+        write_all(fd, part)
         size += len(part)
     if version.source is not None:
         _take_over(version.source.fd, fd)
@@ -180,40 +189,24 @@ def _copy(source, target, start, end):
             piece = os.pread(source, min(end - start, PIECE), start)
             if not piece:
                 raise SaveError("the image became shorter while it was being saved")
-            _write(target, piece)
+            write_all(target, piece)
             count = len(piece)
         start += count
-
-
-def _write(fd, data):
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view[: 1 << 30]) :]
 
 
 def _take_over(source, target):
     """Permissions always; owner and extended attributes as far as we may."""
     status = os.fstat(source)
-    if hasattr(os, "listxattr"):
-        try:
-            for name in os.listxattr(source):
-                os.setxattr(target, name, os.getxattr(source, name))
-        except OSError:  # not every disk has them, and some are the system's own
-            pass
-    try:
+    for name in _attributes(source):
+        with suppress(OSError):  # some are the system's own
+            os.setxattr(target, name, os.getxattr(source, name))
+    with suppress(OSError):  # only root gives files away
         os.fchown(target, status.st_uid, status.st_gid)
-    except OSError:  # only root gives files away
-        pass
     os.fchmod(target, status.st_mode & 0o7777)
 
 
-def _sync_folder(folder):
+def _attributes(fd):
     try:
-        fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-    except OSError as error:
-        return f"saved, but the folder could not be synced ({error.strerror})"
-    return ""
+        return os.listxattr(fd)
+    except (OSError, AttributeError):  # neither every disk has them nor every system
+        return []

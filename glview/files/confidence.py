@@ -16,6 +16,7 @@ from glview.core import plane
 from glview.core.cancel import Cancelled
 from glview.core.plane import Plane
 from glview.core.tiles import SIZE
+from glview.files.disk import sync_folder
 from glview.files.editlog import LogError, line_of
 
 FORMAT = 1
@@ -39,6 +40,7 @@ def write(path, confidence, cancelled=lambda: False):
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
+        sync_folder(path.parent)  # before the log names it, and an older one goes
     finally:
         part.unlink(missing_ok=True)
     return size

@@ -15,14 +15,18 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from glview.files.cards import card_text, header_bytes
+from glview.files.disk import PIECE, make_folder, name_of, sync_folder, write_all
 from glview.files.fits import PENDING, TOKEN
 from glview.files.header import BLOCK
 
-PIECE = 1 << 22
 STAMPS = 64  # saves of one file that readers which opened it before them can see through
 KEPT_DAYS = 30
 _FOOT = 8 + 32  # bytes: length of the plan, sha256 of all before
 _TORN = (ValueError, TypeError, KeyError, AttributeError)
+
+
+class JournalError(Exception):
+    """A journal is whole, but of a version that this one does not know."""
 
 
 @dataclass(frozen=True)
@@ -99,14 +103,7 @@ class Journal:
         if stamp != self.plan.stamp:
             note(path, self.plan.stamp, stamp)
         os.unlink(self.place)
-        _sync(self.place.parent)
-
-    def set_aside(self):
-        """Keep it under another name, where no recovery looks; returns that name."""
-        kept = self.place.with_suffix(f".{self.plan.token[:8]}.kept")
-        os.replace(self.place, kept)
-        _sync(self.place.parent)
-        return kept
+        sync_folder(self.place.parent)
 
 
 def begin(path, fd, plan):
@@ -115,12 +112,12 @@ def begin(path, fd, plan):
     Raises OSError; then there is none.
     """
     place = place_of(path)
-    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(place.parent)
     part = place.with_suffix(".part")
     try:
         _write(part, fd, plan)
         os.replace(part, place)
-        _sync(place.parent)
+        sync_folder(place.parent)
     except OSError:
         for one in (part, place):
             with suppress(OSError):
@@ -142,18 +139,6 @@ def _write(part, fd, plan):
         os.close(target)
 
 
-def write_all(fd, data, offset=None):
-    """Write all of it, at `offset` or where the descriptor stands."""
-    view = memoryview(data)
-    while view:
-        if offset is None:
-            count = os.write(fd, view[:PIECE])
-        else:
-            count = os.pwrite(fd, view[:PIECE], offset)
-            offset += count
-        view = view[count:]
-
-
 def _bytes(fd, start, end):
     while start < end:
         piece = os.pread(fd, min(PIECE, end - start), start)
@@ -164,21 +149,30 @@ def _bytes(fd, start, end):
 
 
 def find(path):
-    """The Journal of a path, or None; for whoever holds the file's lock. Raises OSError.
+    """The Journal of a path, or None; for whoever holds the file's lock.
 
     One that was cut short itself is removed: a file is written to when its journal is on disk.
+    Raises JournalError or OSError.
     """
     place = place_of(path)
     try:
-        journal = _read(place)
+        if _is_whole(place):
+            return _read(place)
     except FileNotFoundError:
         return None
-    except _TORN:
-        journal = None
-    if journal is not None and _is_whole(place):
-        return journal
+    except _TORN as error:  # what is whole was meant so, by whatever wrote it
+        raise JournalError(str(error)) from error
     os.unlink(place)
     return None
+
+
+def set_aside(path):
+    """Keep a path's journal under another name, where no recovery looks; returns that name."""
+    place = place_of(path)
+    kept = place.with_suffix(f".{os.urandom(4).hex()}.kept")
+    os.replace(place, kept)
+    sync_folder(place.parent)
+    return kept
 
 
 def _read(place):
@@ -259,8 +253,7 @@ def _steps(place):
 
 def place_of(path):
     """Where the journal of a path is."""
-    name = hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()[:32]
-    return folder() / f"{name}.journal"
+    return folder() / f"{name_of(path)}.journal"
 
 
 def folder():
@@ -270,11 +263,3 @@ def folder():
     import platformdirs
 
     return Path(platformdirs.user_state_dir("glview", appauthor=False)) / "saving"
-
-
-def _sync(folder):
-    fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

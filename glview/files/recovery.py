@@ -8,8 +8,9 @@ import hashlib
 import os
 
 from glview.files.commit import lock
+from glview.files.disk import PIECE, write_all
 from glview.files.header import BLOCK
-from glview.files.journal import PIECE, exists, find, write_all
+from glview.files.journal import JournalError, exists, find, set_aside
 from glview.files.source import path_text, stamp_of
 
 GRAIN = 64  # bytes: sectors of any size begin at multiples of it, counted from a FITS block
@@ -28,7 +29,7 @@ def recover(path):
     except (OSError, ValueError):  # what is wrong with the path is said by whoever opens it
         return ""
     try:
-        return _recovered(path, fd) if lock(fd) else ""
+        return _recovered(path, fd) if lock(fd) is not False else ""
     except OSError as error:
         return (f"a save that was cut short could not be cleared up ({error}); the next opening "
                 "tries again")
@@ -37,12 +38,17 @@ def recover(path):
 
 
 def _recovered(path, fd):
-    journal = find(path)
+    save = "a save that was cut short"
+    try:
+        journal = find(path)
+    except JournalError:
+        return (f"{save} was left as it is, for it is of another version of glview; its journal, "
+                f"with what the file held before, is {path_text(set_aside(path))}")
     if journal is None:
         return ""
-    state, plan, save = state_of(fd, journal), journal.plan, "a save that was cut short"
+    state, plan = state_of(fd, journal), journal.plan
     if state == FOREIGN:
-        kept = path_text(journal.set_aside())
+        kept = path_text(set_aside(path))
         return f"{save} was left as it is, for the file has changed since; its journal is {kept}"
     if state == WRITTEN:
         shorten(fd, journal)

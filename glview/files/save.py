@@ -13,7 +13,7 @@ from pathlib import Path
 from glview.files import ReadError, fits, open_with_source, shown_name
 from glview.files.append import UnsuitableError, put
 from glview.files.cards import card_text, header_bytes, history_text
-from glview.files.commit import SaveError, Version, commit, lock, unlock
+from glview.files.commit import SaveError, Version, commit, lock, stamp_if_there, unlock
 from glview.files.content import Content, job_of
 from glview.files.dq import FlagsError
 from glview.files.fits import OWN, is_pending
@@ -41,7 +41,8 @@ class SaveResult:
     """path: the file the mask is in now. method: "append", "copy" or "beside", see `save_mask`.
 
     why: what barred the usual method, or "". warning: a sentence, or "".
-    stamp: of the image's file afterwards, for the next `unchanged_since`.
+    stamp: of the image's file afterwards, for the next `unchanged_since`; side: of the side file,
+    if that was written, for the next `sides_since`.
     """
 
     path: Path
@@ -49,6 +50,7 @@ class SaveResult:
     why: str
     warning: str
     stamp: tuple[int, int, int]
+    side: tuple[int, int, int] | None = None
 
     @property
     def place(self):
@@ -61,9 +63,16 @@ def stamp(path):
     return stamp_of(os.stat(path))
 
 
+def side_stamps(path, *more):
+    """The same of the side files of an image, and of more: {Path: stamp, None if it is not there}.
+    """
+    return {side: stamp_if_there(side) for side in (*side_files(path), *map(Path, more))}
+
+
 def save_mask(
     path, mask, probability=None, edits=None, provenance=None, *, hdu=None, review=None,
-    cleaned=None, dq=None, precision=None, unchanged_since=None, method="auto", target=None,
+    cleaned=None, dq=None, precision=None, unchanged_since=None, sides_since=None, method="auto",
+    target=None,
 ):
     """Save a mask as CR_MASK (and CR_PROBABILITY, CR_EDITS ...) with the image's WCS.
 
@@ -75,7 +84,8 @@ def save_mask(
     probability: the same shape, float32 in [0, 1], kept bit for bit; an array or a Plane, whose
     floor is told in the header. edits: the same shape, uint8 (0 none, 1 added, 2 deleted), an array
     or a Plane; saved if any is not 0.
-    provenance: see `extensions.origin_cards`. hdu: extension of the image; None is the first shown.
+    provenance: see `extensions.origin_cards`; "unseen" is left out, for whoever calls this has
+    seen it. hdu: extension of the image; None is the first shown.
     review: {(y, x): "accepted" or "rejected"} of objects, each by one of its pixels: CR_REVIEW.
     cleaned: the image without cosmic rays, an array or what gives its rows, for several threads at
     once: CR_CLEANED, float32, or float64 where the image's values need it; "cleaning" in the
@@ -85,6 +95,7 @@ def save_mask(
     precision: keep the probability in multiples of this power of two only, on the same side of the
     threshold; None keeps every bit.
     unchanged_since: `stamp` of the file; saving is refused if the file is another by now.
+    sides_since: `side_stamps`; the same of a side file that would be written.
     method: "append" puts the extensions at the end of the image's own file, in place, whatever its
     size; "copy" writes the file anew and renames that; "beside" writes a side file. "auto" copies a
     small file and appends to a large one; where that cannot be it takes the next of the three, and
@@ -93,12 +104,14 @@ def save_mask(
     Returns SaveResult. Raises SaveError, whose `state` tells that every file is as it was, or that
     behind the image's own bytes there is something that the next opening clears up.
     """
+    provenance = {key: value for key, value in (provenance or {}).items() if key != "unseen"}
     content = Content(mask, probability, edits, provenance, review, cleaned, dq, precision)
-    return save_masks(path, {hdu: content}, unchanged_since=unchanged_since, method=method,
-                      target=target)
+    return save_masks(path, {hdu: content}, unchanged_since=unchanged_since,
+                      sides_since=sides_since, method=method, target=target)
 
 
-def save_masks(path, contents, *, unchanged_since=None, method="auto", target=None):
+def save_masks(path, contents, *, unchanged_since=None, sides_since=None, method="auto",
+               target=None):
     """Save the masks of several images of one file in a single step.
 
     contents: extension -> Content, or a tuple (mask, probability, edits, provenance); for a cube
@@ -117,16 +130,19 @@ def save_masks(path, contents, *, unchanged_since=None, method="auto", target=No
     date = datetime.now(UTC).replace(tzinfo=None).isoformat("T", "milliseconds")
     jobs = [job_of(source, image, content, date)
             for image, content in zip(images, _contents(contents), strict=True)]
+    sides = sides_since or {}
     if target is not None:
-        found = Path(target), "beside", "as asked for", commit(_side_version(jobs, Path(target)))
+        version = _side_version(jobs, Path(target), sides)
+        found = Path(target), "beside", "as asked for", commit(version)
     else:
-        found = _save(jobs, source, real, method)
+        found = _save(jobs, source, real, method, sides)
     told = () if source.packed else source.notes  # of an earlier save that was cut short
     warning = " ".join(filter(None, [found[-1], *told, *(job.warning for job in jobs)]))
-    return SaveResult(*found[:-1], warning, stamp(real))
+    side = stamp_if_there(found[0]) if found[1] == "beside" else None
+    return SaveResult(*found[:-1], warning, stamp(real), side)
 
 
-def _save(jobs, source, real, method):
+def _save(jobs, source, real, method, sides):
     """(file, method, why, warning) of a save by the method that is asked for, or that can be."""
     if method not in METHODS:
         raise SaveError(f"there is no method {method!r}; it is one of {', '.join(METHODS)}")
@@ -139,7 +155,7 @@ def _save(jobs, source, real, method):
                 wrong = f"{source.name} could not be saved by the method {method!r}"
                 raise SaveError(f"{wrong}: {error}") from error
             why = str(error)
-    place, warning = _save_beside(jobs)
+    place, warning = _save_beside(jobs, sides)
     return place, "beside", why, warning
 
 
@@ -178,7 +194,7 @@ def _save_inside(jobs, source, real, method):
     """(method, why, warning); raises UnsuitableError where the file cannot take the mask."""
     if why := _why_not_inside(source, real):
         raise UnsuitableError(why)
-    if not lock(source.fd):
+    if lock(source.fd) is False:
         raise UnsuitableError(f"another program is saving into {source.name}")
     try:
         return put(_inside_version(jobs, source, real), method)
@@ -200,21 +216,24 @@ def _inside_version(jobs, source, real):
     return _version(jobs, real, source, kept, owners)
 
 
-def _save_beside(jobs):
+def _save_beside(jobs, sides):
     """Into the first side file that can be written; returns it and a warning."""
     failed = None
     for side in side_files(jobs[0].image.path):
         if failed is not None and not os.access(side.parent, os.W_OK):
             continue
         try:
-            return side, commit(_side_version(jobs, side))
+            return side, commit(_side_version(jobs, side, sides))
         except SaveError as error:
             failed = failed or error
     raise failed
 
 
-def _side_version(jobs, side):
-    """The side file with these masks in place of those it may hold for the same images."""
+def _side_version(jobs, side, sides):
+    """The side file with these masks in place of those it may hold for the same images.
+
+    sides: stamps that it may have, see `save_mask`.
+    """
     images = [job.image for job in jobs]
     owners = [(one.hdu, str(one.header.get("EXTNAME", "")).strip(), _version_of(one))
               for one in images]
@@ -225,6 +244,9 @@ def _side_version(jobs, side):
         found = scan(source.fd)
     except ReadError as error:
         raise SaveError(f"{error}; move it away, then save again") from error
+    if source.stamp != sides.get(side, source.stamp):
+        raise SaveError(f"{source.name} was changed by another program since it was looked at; "
+                        "open the image again, or move that file away, then save again")
     if "GLVSIDE" not in found.hdus[0].cards or found.problem:
         raise SaveError(f"{source.name} exists and is not whole or not glview's; move it away")
     replaced = []

@@ -12,8 +12,11 @@ import os
 import platform
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from glview.files.disk import make_folder
 
 LONGEST_KEPT = 90 * 86400  # seconds after its last edit that the log of a killed glview is kept
 MOST_BYTES = 4 << 30  # of all that is kept; the oldest goes first
@@ -71,7 +74,7 @@ class Claim:
     """
 
     def __init__(self, folder, name):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         self._path = folder / f"{name}{LOCK}"
         self._fd = None
         while self._fd is None:  # until the file that is locked is the one of that name
@@ -84,8 +87,9 @@ class Claim:
                 if self._fd is None:
                     os.close(fd)
         text = json.dumps({"pid": os.getpid(), "host": platform.node()}).encode()
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, text, 0)
+        with suppress(OSError):  # on a full disk it is a lock without a name in it
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, text, 0)
 
     def release(self):
         """Give it back."""

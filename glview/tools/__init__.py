@@ -1,7 +1,12 @@
-"""Tools of the mouse: what a press, a drag and a release on a pane do to the document.
+"""Tools of the mouse: what a gesture on a pane does to the document.
 
-To add a tool: a row in `TOOLS`, and a module here with `press`, `drag` and `release` if it does
-more than move the view.
+A tool is a row of `TOOLS`; its kind says which gesture it takes.  `ui.canvas` moves the view itself
+("hand") and keeps one object for each of the other gestures: `press`, `drag` and `release` of
+pencil.Pencil ("pencil") and region.Region ("rectangle", "lasso"), `click` and, while the mouse
+rests, `look` of pick.Pick ("pick").
+
+To add a tool of a kind that is there: a row.  For another gesture also a module here and a branch
+where `ui.canvas` takes the press, the drag and the release.
 """
 
 from dataclasses import dataclass

@@ -37,9 +37,9 @@ def has_mask(desk):
 
 
 def is_whole(desk):
-    """The picture is all there, not still being unpacked, and its mask may be changed."""
+    """The picture is all there, not still being unpacked."""
     document = desk.workspace.document
-    return document is not None and document.whole and not document.readonly
+    return document is not None and document.whole
 
 
 def has_objects(desk):

@@ -102,6 +102,8 @@ class Canvas:
         workspace, io = desk.workspace, imgui.get_io()
         tool, pixel = tool_named(workspace.tool), (math.floor(at[0]), math.floor(at[1]))
         self._dragging = tool.kind if free and not imgui.is_key_down(imgui.Key.space) else "hand"
+        if self._dragging != tool.kind:
+            workspace.refuses(document)  # tells why, if that is the reason
         self._pressed, self._went = (io.mouse_pos.x, io.mouse_pos.y), 0.0
         code = tool.code(io.key_alt, io.key_ctrl)
         if self._dragging == "pencil":

@@ -9,22 +9,25 @@ from glview.ui.widgets import mark
 
 def status_line(desk):
     """Draw the line at the foot of the window."""
-    workspace = desk.workspace
-    document = workspace.document
-    if document is not None:
-        imgui.text_unformatted(desk.readout.text)
-        mark(desk, "readout")
-    used = imgui.calc_text_size(desk.readout.text).x if document is not None else 0.0
-    end = imgui.get_window_width() - 2 * imgui.get_style().window_padding.x
-    words = doing(desk, document)
-    while words:  # what does not fit beside the read-out is left out, the last first
-        text = "   ".join(words)
-        start = end - imgui.calc_text_size(text).x
-        if start > used + imgui.get_font_size():
+    document = desk.workspace.document
+    gap, end = imgui.get_font_size(), imgui.get_window_width()
+    end -= 2 * imgui.get_style().window_padding.x
+    words, left = doing(desk, document), "" if document is None else desk.readout.text
+    if desk.workspace.told and _wide(left) + gap >= end - _wide(desk.workspace.told):
+        left, words = desk.workspace.told, words[1:]  # what was done goes before what is there
+    imgui.text_unformatted(left)
+    mark(desk, "readout")
+    while words:  # what does not fit beside that is left out, the last first
+        start = end - _wide("   ".join(words))
+        if start > _wide(left) + gap:
             imgui.same_line(start)
-            imgui.text_disabled(text)
+            imgui.text_disabled("   ".join(words))
             return
         words.pop()
+
+
+def _wide(text):
+    return imgui.calc_text_size(text).x
 
 
 def doing(desk, document):
