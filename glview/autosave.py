@@ -74,7 +74,7 @@ class Autosave:
             return
         for work in ("kept", "keep"):
             self._jobs.cancel(kept.job(work))
-        if kept.state == "on" and not _owes(document):
+        if kept.state == "on" and not document.changed:
             self._clear(kept)
         others = {one.place.name for one in self._kept.values() if one.place}
         if kept.place is not None and kept.place.name not in others:
@@ -87,7 +87,7 @@ class Autosave:
     def close(self):
         """Write what is left; keep what is neither on disk nor unwanted."""
         for kept in self._kept.values():
-            if kept.state == "on" and (self._dropped or not _owes(kept.document)):
+            if kept.state == "on" and (self._dropped or not kept.document.changed):
                 self._clear(kept)
         if self._writer is not None:
             self._writer.close()
@@ -127,6 +127,8 @@ class Autosave:
         self._begin(kept, Mirror(type(document.history)()), 0)
         kept.on_disk = document.history.saved, document.saved
         if found is not None and found.empty:
+            if found.damage:
+                self.workspace.notify(f"{name}: {found.damage}")
             self._clear(kept)
         elif found is not None:
             kept.state = "asking"
@@ -248,12 +250,7 @@ class Autosave:
     def _tidy(self, kept, before=None):
         """Remove the kept confidences that are older than this, or than now."""
         before = time.time_ns() if before is None else before
-
-        def remove():
-            for path in kept.place.confidences(before):
-                path.unlink(missing_ok=True)
-
-        self._writer.do(kept.log, remove)
+        self._writer.do(kept.log, lambda: kept.place.remove_confidences(before))
 
     def _keep(self, kept, stamp):
         """Keep the confidence, in a worker."""
@@ -296,8 +293,3 @@ class Autosave:
             if words:
                 self.workspace.notify(words)
             self._told = words
-
-
-def _owes(document):
-    """True if the disk may lack something of it: while a model is at work nobody knows."""
-    return document.changed or document.detection.running

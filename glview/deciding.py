@@ -3,6 +3,7 @@ object is large; then on to the next one."""
 
 from glview import judging
 from glview.core import verdicts
+from glview.core.outline import outline_of
 from glview.core.verdicts import STATES
 from glview.judging import JudgingError
 
@@ -66,10 +67,10 @@ class Decider:
         self.workspace.told = str(error)
 
     def outline(self, document):
-        """(box, inside, state) of the selected object, or None if there is none.
+        """(box, lines, state) of the selected object, or None if there is none.
 
-        inside: (h, w) bool, its pixels in the box, or None where these are not known: it is large,
-        or is being counted again. state: one of verdicts.STATES.
+        lines: round its pixels, as from core.outline.outline_of, or None where these are not known:
+        it is large, or is being counted again. state: one of verdicts.STATES.
         """
         listing = self._listing
         if document is None or not 0 <= listing.selected < len(listing.rows):
@@ -78,7 +79,8 @@ class Decider:
         box = tuple(int(row[name]) for name in ("y0", "x0", "y1", "x1"))
         key = document.key, document.mask_key, box, gone
         if self._outline[0] != key:
-            self._outline = key, _pixels(judging.look_at(document), row, box, gone)
+            box, inside = _pixels(judging.look_at(document), row, box, gone)
+            self._outline = key, (box, None if inside is None else outline_of(box[:2], inside))
         return *self._outline[1], STATES[listing.codes[listing.selected]]
 
 

@@ -54,6 +54,13 @@ class Detection:
     provenance: dict[str, Any] = field(default_factory=dict)
     part: Part | None = None
 
+    @property
+    def gaps(self):
+        """The Coverage of a frame that was not searched as a whole; None if it was, or if nobody
+        knows where."""
+        known = self.confidence is not None and self.covered < 1.0 and self.coverage is not None
+        return self.coverage if known and self.coverage.told else None
+
 
 @dataclass
 class Review:
@@ -78,7 +85,8 @@ class Document:
     `step`-th row and column.  sample: pixel statistics, sampled or exact.  pyramid: its reduced
     levels, as far as they are read; pools: those of its mask; counter: of its objects.  verdicts:
     {(y, x): "accepted" or "rejected"}, by a pixel of the object that was judged.  sky: (y, x) ->
-    text of the position on the sky, or None.  saved: the stamp of the confidence that is on disk.
+    text of the position on the sky, or None.  dq: the convention of the flags that were saved with
+    it; cleaned: the file that holds its CR_CLEANED; each None if there is none.  saved: the stamp of the confidence that is on disk.
     seen, level: the box
     of it that the panes show, or None, and the pyramid level they are drawn from.  key: names the
     document in caches, which may outlive it; unlike its id() it never comes again while a cache
@@ -105,6 +113,7 @@ class Document:
         self.history = history.History()
         self.review = Review()
         self.verdicts = {}
+        self.dq = self.cleaned = None
         self.sky = self.seen = None
         self.saved = self.level = 0
         self._known = {}
@@ -189,7 +198,7 @@ class Document:
     def readonly(self):
         """A sentence that says why its mask cannot be changed now, or ""."""
         if self.awaits:
-            return f"What was saved with {self.image.name} is still being read"
+            return "What was saved with the file is still being read"
         return self.barred
 
     @property

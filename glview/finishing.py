@@ -4,7 +4,7 @@ import time
 
 from glview import opening, saving
 from glview.compiling import Compiler
-from glview.files import ReadError
+from glview.files import ReadError, shown_name
 from glview.files.cache import CacheError
 from glview.watching import sentence
 
@@ -49,9 +49,9 @@ class Finisher:
         if self._held is not None:
             self._held.append(document)
             return
-        image, name = document.image, f"{id(document.key)}"
-        self._jobs.start(f"saved {name}", lambda cancelled: _saved(image, cancelled),
-                         lambda found: self._restore(document, found),
+        image, own = document.image, document.has_mask
+        self._jobs.start(f"saved {id(document.key)}", lambda cancelled: _saved(image, cancelled),
+                         lambda found: self._restore(document, found, own),
                          lambda error: self._not_restored(document, error))
         self._later.append((time.monotonic() + PATIENCE, document))
 
@@ -132,10 +132,12 @@ class Finisher:
         else:
             raise error
 
-    def _restore(self, document, found):
-        if found is not None and document.has_mask:  # the one of a program that opened the window
-            self.workspace.notify(f"A mask was saved with {document.image.name} earlier; it is not "
-                                  "shown, and Ctrl+S puts this one in its place.")
+    def _restore(self, document, found, own):
+        """own: it came with a mask, of the program that opened the window."""
+        if found is not None and own:
+            self.workspace.notify(f"A mask was saved with {shown_name(document.image.path)} "
+                                  "earlier; it is not shown, and Ctrl+S puts this one in its "
+                                  "place.")
         elif found is not None:
             saving.restore(document, *found)
         document.awaits.discard("saved")
@@ -145,8 +147,8 @@ class Finisher:
         changed = getattr(error, "fatal", False)
         why = str(error) or repr(error)
         document.barred = sentence(error.name) if changed else (
-            f"What was saved with {document.image.name} could not be read ({why}), so its mask can "
-            "be neither changed nor saved. Ctrl+R tries again.")
+            f"What was saved with {shown_name(document.image.path)} could not be read ({why}), so "
+            "its mask can be neither changed nor saved. Ctrl+R tries again.")
         document.awaits.discard("saved")
         self.workspace.notify(document.barred)
 

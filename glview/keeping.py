@@ -76,29 +76,37 @@ class Keeper:
         detection, edits = replace(document.detection), document.edits.plane.copy()
         step, stamp, settings = document.history.last, detection.stamps.now, document.mask
         wait, entries = self._before(), tuple(self.workspace.entries)
-        more = {"verdicts": dict(document.verdicts), "dq": self.workspace.dq, "clean": clean,
-                "look": document.stretch}
+        more = {"sides": dict(entry.sides), "verdicts": dict(document.verdicts),
+                "dq": self.workspace.dq or document.dq, "clean": clean, "look": document.stretch}
+        old = document.cleaned
 
         def work(cancelled):
             wait()
             result = saving.write(document.image, detection, settings, edits, entry.stamp, beside,
                                   **more)
-            return result, _opened_from(entry.path, entries)
+            same = old is not None and os.path.realpath(old) == os.path.realpath(result.path)
+            return result, _opened_from(entry.path, entries), same
 
         def done(found):
-            result, written = found
+            result, written, same = found
             if result.place == "extension":  # else it is as it was, and perhaps changed before
                 for one in written:
                     one.stamp = result.stamp
+            else:
+                for one in written:
+                    one.sides[result.path] = result.side
             document.history.mark_saved(step)
             document.saved = stamp
             why = f": {result.why}" if result.why else ""
             notices = self.workspace.notices
             notices[:] = [one for one in notices if not one.startswith("NOT SAVED")]
             what = "the mask and the CR-cleaned image" if clean else "the mask"
+            left_out = "" if clean or not same else "; without the CR-cleaned image saved before"
+            document.dq = more["dq"]
+            document.cleaned = result.path if clean else None if same else old
             self.workspace.told = (f"Saved {what} in {shown_name(result.path)} "
                                    f"({result.place}{why}) at {time.strftime('%H:%M:%S')}"
-                                   f"{saving.unfinished(detection)}")
+                                   f"{saving.unfinished(detection)}{left_out}")
             if result.warning:
                 self.workspace.notify(result.warning)
             then()

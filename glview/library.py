@@ -9,6 +9,7 @@ from glview import budget, opening
 from glview.core import mask
 from glview.core.image import from_array
 from glview.files import ReadError, locate, shown_name
+from glview.files.pairing import image_of
 from glview.keeping import Keeper
 from glview.workspace import Entry
 
@@ -16,8 +17,12 @@ KEPT = 8  # documents of one file that stay in memory though another one is show
 
 
 def entry_for(path, ext=None):
-    """The line of the file list for a path, which may carry DS9's [EXT]."""
+    """The line of the file list for a path, which may carry DS9's [EXT]; for a side file, that of
+    its image."""
     path, ext = locate(path, ext)
+    image = image_of(path)[0] if ext is None else None
+    if image is not None:
+        return Entry(image, shown_name(image), side=path)
     return Entry(Path(path), shown_name(path), ext)
 
 
@@ -63,7 +68,8 @@ class Library:
             self._await(entry, opening.Coming())
             coming = entry.coming
             self._jobs.start(f"open {number}",
-                             lambda cancelled: opening.look_into(entry.path, entry.ext, coming),
+                             lambda cancelled: opening.look_into(entry.path, entry.ext, coming,
+                                                               entry.side),
                              lambda opened: self.opened(entry, opened),
                              lambda error: self._failed(entry, error))
 
@@ -147,7 +153,8 @@ class Library:
         self._make_room(document)
         for note in image.notes:
             self.workspace.notify(f"{image.name}: {note}")
-        entry.stamp = entry.stamp or opened.stamp
+        if entry.stamp is None:
+            entry.stamp, entry.sides = opened.stamp, opened.sides
         self._finisher.start(document)
 
     def _make_room(self, shown):

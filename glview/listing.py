@@ -1,6 +1,8 @@
 """The list of objects that the table, the thumbnails and the keys N and P go through: sorted and
 filtered, with what was said of each; also those that were rejected, which no mask holds now."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from glview import judging
@@ -23,7 +25,7 @@ class Listing:
     """One list, for the document on screen.
 
     sort: (column, falling) and rules: listing.Rules, both for every file.
-    rows: (n,) OBJECT: the objects of the mask, then those that were rejected, which have id 0;
+    rows: (n,) OBJECT: the objects of the mask, then those that were rejected, numbered on;
     codes: (n,) places in verdicts.STATES; order: the rows that are shown, in order; reviewed: (how
     many were judged, of how many); selected: a row or -1; place: where in the order it is, or was;
     flights: how often another one was selected, for panels that scroll to it.
@@ -198,21 +200,43 @@ class Listing:
         left = turned[(self.codes[turned] == 0) & (turned != self.selected)]
         return int(left[0]) if len(left) else -1
 
-    def find(self, text):
-        """The row that is meant by an id, or by a place "x, y" in FITS pixels: the nearest one.
+    def go(self, document, text):
+        """Fly to what is meant: an object by its number, or a position "x, y" in FITS pixels.
 
-        Returns -1 if there is none, or it is no number.
+        Returns a sentence if there is no such thing, or "".
         """
         try:
             numbers = [float(word) for word in text.replace(",", " ").split()]
         except ValueError:
-            return -1
-        if not np.isfinite(numbers).all():
-            return -1
+            numbers = [np.nan]
+        if len(numbers) > 2 or not np.isfinite(numbers).all():
+            return f"{text.strip()} is neither an object's number nor a position x, y"
         if len(numbers) == 2:
-            return listing.nearest(self.rows, numbers[1] - 1, numbers[0] - 1)
-        found = np.flatnonzero(self.rows["id"] == numbers[0]) if len(numbers) == 1 else ()
-        return int(found[0]) if len(found) and numbers[0] > 0 else -1
+            return self._go_to(document, *numbers)
+        found = np.flatnonzero(np.isin(self.rows["id"], numbers))
+        if numbers and not len(found):
+            return f"There is no object {text.strip()}"
+        if numbers:
+            self.select(document, int(found[0]))
+        return ""
+
+    def _go_to(self, document, x, y):
+        """Fly to a FITS position, and select the object there or none."""
+        (height, width), place = document.image.shape, View(y - 0.5, x - 0.5)
+        kept = place.inside((height, width))
+        pixel = min(int(kept.y), height - 1), min(int(kept.x), width - 1)
+        number = self._number(document, *pixel)
+        if number >= 0:
+            self.select(document, number)
+        else:
+            document.review.selected, self._picked, self._held = -1, None, None
+        zoom = max(self.workspace.view.zoom, FLY_ZOOM)
+        self.workspace.view, self.workspace.fit = replace(kept, zoom=zoom), False
+        self.workspace.cursor = pixel
+        if kept == place:
+            return ""
+        return (f"{x:g}, {y:g} lies off the frame; the nearest pixel is "
+                f"{pixel[1] + 1}, {pixel[0] + 1}")
 
 
 class Latest:
@@ -237,7 +261,8 @@ def _together(objects, codes, pixels, rejected):
     """(rows, codes, pixels): the objects, and after them those that were rejected."""
     if not pixels:
         return objects, codes, pixels
-    code = verdicts.STATES.index(REJECTED)
+    code, rejected = verdicts.STATES.index(REJECTED), rejected.copy()
+    rejected["id"] = len(objects) + 1 + np.arange(len(rejected))
     return (np.concatenate([objects, rejected]),
             np.append(codes, np.full(len(rejected), code, np.uint8)), pixels)
 
@@ -254,7 +279,7 @@ def deleting(document, pixels):
     """Work for `Jobs` that finds the objects that were deleted by hand at some pixels.
 
     It returns (pixels, rows): those pixels at which something was deleted, and (n,) OBJECT of it,
-    with id 0 and the confidence at the pixel as the largest one.
+    with the confidence at the pixel as the largest one.
     """
     look, image = judging.look_at(document), document.image
 
@@ -267,7 +292,6 @@ def deleting(document, pixels):
         numbers = [verdicts.holder(rows, catalogue, look.deleted, pixel) for pixel in pixels]
         there = [pixel for pixel, number in zip(pixels, numbers, strict=True) if number >= 0]
         found = rows[[number for number in numbers if number >= 0]]
-        found["id"] = 0
         if look.confidence is not None:
             found["max_confidence"] = [look.confidence[pixel] for pixel in there]
         return there, found

@@ -1,7 +1,7 @@
 """From a path to a Document: the part that workers do."""
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from glview.core import sample
 from glview.core.cancel import Cancelled
@@ -16,13 +16,15 @@ LOOKS = 0.08  # share of a packed file between two looks at what was unpacked of
 @dataclass(frozen=True)
 class Opened:
     """A file that was looked into.  images: its pictures; image: the first one to show;
-    stamp: tells later whether another program wrote to the file, None for an array."""
+    stamp: tells later whether another program wrote to the file, None for an array; sides: the
+    same of its side files, see `files.beside.side_stamps`."""
 
     images: tuple[Image, ...]
     image: Image
     preview: tuple
     sample: sample.Sample
     stamp: tuple | None = None
+    sides: dict = field(default_factory=dict)
 
 
 class Coming:
@@ -53,22 +55,29 @@ class Coming:
         self._stopped = True
 
 
-def look_into(path, ext=None, coming=None):
+def look_into(path, ext=None, coming=None, side=None):
     """Open a file far enough for a first picture; raises files.ReadError, or Cancelled.
 
-    coming: a Coming that is told of a packed file's parts.
+    coming: a Coming that is told of a packed file's parts.  side: the side file that its masks are
+    in; the first picture is then one that has a mask there.
     Only the header and a thin sample of rows are read, and nothing heavy is imported for a plain
     FITS file, so that this can run before the window is up.
     """
     from glview.files import open_images
+    from glview.files.beside import side_stamps
+    from glview.files.pairing import extensions, image_of
     from glview.files.recovery import recover
     from glview.files.source import stamp_of
 
-    told = tuple(filter(None, [recover(path)]))  # first, for it changes the stamp
+    recovered = recover(path)  # first, for it changes the stamp
+    told = tuple(filter(None, [recovered, image_of(side or path)[1]]))
     before = stamp_of(os.stat(path)) if os.path.exists(path) else None
-    images = tuple(replace(image, stamp=before, notes=told + image.notes)
+    sides = side_stamps(path, *([side] if side else []))
+    images = tuple(replace(image, stamp=before, side=side, notes=told + image.notes)
                    for image in open_images(path, ext, coming))
-    return replace(look_at(images, images[0]), stamp=before)
+    masked = extensions(side) if side else ()
+    first = next((image for image in images if image.hdu in masked), images[0])
+    return replace(look_at(images, first), stamp=before, sides=sides)
 
 
 def look_at(images, image):

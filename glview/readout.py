@@ -60,13 +60,16 @@ class Readout:
         yield f"value {self._value}"
         yield document.sky(y, x) if document.sky is not None else None
         if document.has_mask:
-            confidence = document.detection.confidence
-            if confidence is not None:
+            confidence, gaps = document.detection.confidence, document.detection.gaps
+            unsearched = gaps is not None and not gaps.has(y, x)
+            if unsearched:
+                yield "not searched"
+            elif confidence is not None:
                 known = float(confidence[y, x])
                 yield "confidence NaN" if math.isnan(known) else f"confidence {known:.4f}"
             code = mask.mask_state(confidence, document.mask, document.edits.plane,
                                    (y, x, y + 1, x + 1))[0, 0]
-            yield WHY[int(code)]
+            yield None if unsearched and code == mask.NONE else WHY[int(code)]
 
 
 def _inside(pixel, shape):

@@ -7,7 +7,8 @@ from typing import Any
 
 from glview.core.history import Stroke
 from glview.files import confidence as kept
-from glview.files.editlog import FORMAT, LogError, entries_of
+from glview.files.editlog import FORMAT, LogError, entries_of, holds_any
+from glview.files.source import path_text
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Found:
     was as it is on disk; count: edits that are not on disk; when: of the last one, seconds.
     stamp: of the picture's file at the last save, or when the log began; found: what a model had
     found that is not on disk, a dict or None; confidence: that, or None; lost: why it is not here.
+    left: where a copy of a damaged log is, of which a part is not in this, or None.
     """
 
     entries: list[dict]
@@ -29,11 +31,18 @@ class Found:
     found: dict | None = None
     confidence: Any = field(default=None, compare=False)
     lost: str = ""
+    left: Any = None
 
     @property
     def empty(self):
         """True if all of it is on disk."""
         return not self.count and self.found is None
+
+    @property
+    def damage(self):
+        """A sentence on what cannot be restored of a damaged log, or ""."""
+        return self.left and ("The log of edits is damaged, so later ones cannot be restored; a "
+                              f"copy is left in {path_text(self.left)}.")
 
     def sentence(self, name):
         """What the user is told of it."""
@@ -62,6 +71,8 @@ def look(place, shape, cancelled=lambda: False):
         return None
     _check(data, shape)
     found = read(data, shape, when)
+    if found is not None and holds_any(data[found.size :]):
+        found = replace(found, left=place.copy_aside())
     if found is None or found.empty or found.found is None:
         return found
     try:
@@ -73,13 +84,13 @@ def look(place, shape, cancelled=lambda: False):
 
 def _check(data, shape):
     """Raise LogError if a log's first line says that it is not for this."""
-    first = entries_of(data[: data.find(b"\n") + 1], shape)[0]
-    if not first:
-        return
-    head = first[0]
-    if head.get("glview") != FORMAT:
+    head = next(iter(entries_of(data[: data.find(b"\n") + 1], shape)[0]), None)
+    if head is None:
+        if holds_any(data):
+            raise LogError("the beginning of their log is damaged")
+    elif head.get("glview") != FORMAT:
         raise LogError("it was kept by another version of glview")
-    if tuple(head.get("shape", ())) != tuple(shape):
+    elif tuple(head.get("shape", ())) != tuple(shape):
         raise LogError(f"the picture has another size than before: {head.get('shape')}")
 
 
@@ -280,6 +291,8 @@ class Question:
         said = [found.sentence(name)]
         if tuple(self.now or ()) != found.stamp:
             said.append("The file was changed since then; look whether they still belong to it.")
+        if found.damage:
+            said.append(found.damage)
         if found.lost:
             said.append(f"What the model found cannot be restored: {found.lost}")
         return said

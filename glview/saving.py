@@ -26,7 +26,8 @@ def read(image):
     from glview.files.load import load_mask, stored_mask
 
     large = math.prod(image.shape) > plane.DENSE_PIXELS
-    return (stored_mask if large else load_mask)(image.path, image.hdu, image.plane, image.source)
+    return (stored_mask if large else load_mask)(image.path, image.hdu, image.plane, image.source,
+                                                  image.side)
 
 
 def restored(saved, cancel=None):
@@ -97,13 +98,15 @@ def restore(document, saved, found):
     detection.confidence = confidence
     detection.provenance = dict(saved.provenance) or {"model": "another program"}
     detection.covered = _share(saved.provenance.get("covered", 1.0))
-    detection.status = f"Mask read from {saved.where.name}."
-    if detection.covered < 1.0:
-        detection.status += f"\nOnly {detection.covered:.1%} of the frame was searched."
+    maker = detection.provenance.get("model", "by hand" if confidence is None else "another program")
+    detection.status = (f"Mask read from {saved.where.name}: {maker}, "
+                        f"threshold {settings.threshold:g}")
     detection.stamps.touch((0, 0, *document.image.shape))
     document.mask = settings
     document.edits = Edits(document.image.shape, edits)
     document.verdicts = dict(saved.review)
+    document.dq = saved.provenance.get("dq")
+    document.cleaned = saved.where if "cleaning" in saved.provenance else None
     look = looks.from_text(saved.provenance.get("look"))
     if look is not None and document.stretch is document.usual:  # else somebody chose another one
         document.stretch = document.usual = look
@@ -122,19 +125,19 @@ def _share(value):
     return float(value) if isinstance(value, int | float) and 0 <= value <= 1 else 1.0
 
 
-def write(image, detection, settings, edits, stamp, beside=False, *, verdicts=None, dq=None,
-          clean=False, look=None):
+def write(image, detection, settings, edits, stamp, beside=False, *, sides=None, verdicts=None,
+          dq=None, clean=False, look=None):
     """Save the final mask, the confidence, the edits and the verdicts; worker.
 
     detection: its confidence and provenance are saved; settings: MaskSettings; edits: a copy of the
     Plane, an array, or None; stamp: of the file when it was opened, for a file that changed since
     is refused; beside: into a file of its own beside the image's, which may then have changed.
-    verdicts: as in Document; dq: a key of files.dq.CONVENTIONS, None for what was saved before;
-    clean: save the image without its cosmic rays too; look: the Stretch it is displayed with.
+    sides: the same of its side files, see `files.beside.side_stamps`; verdicts: as in Document; dq:
+    a key of files.dq.CONVENTIONS, or None for no flags; clean: save the image without its cosmic
+    rays too; look: the Stretch it is displayed with.
     Returns files.save.SaveResult; raises files.save.SaveError.
     """
     confidence, known = detection.confidence, dict(detection.provenance)
-    dq = dq or known.get("dq")
     known = {name: known[name] for name in known.keys() - OF_ONE_SAVE}
     if confidence is not None and _may_be_filled(detection):
         confidence = confidence.copy()
@@ -159,8 +162,8 @@ def write(image, detection, settings, edits, stamp, beside=False, *, verdicts=No
         provenance["cleaning"] = f"medians of good pixels within {NEAREST} to {FARTHEST} pixels"
     return _saved(image, (found, confidence, edits, provenance), dq, hdu=image.hdu,
                   review=verdicts, cleaned=cleaned(image, found) if clean else None,
-                  unchanged_since=None if beside else stamp,
-                  method="beside" if beside else "auto")
+                  unchanged_since=None if beside else stamp, sides_since=sides,
+                  method="beside" if beside else "auto", target=None if beside else image.side)
 
 
 def _may_be_filled(detection):

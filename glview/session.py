@@ -73,7 +73,8 @@ class FirstLook(threading.Thread):
 
     def run(self):
         try:
-            self.opened = opening.look_into(self.entry.path, self.entry.ext, self.coming)
+            self.opened = opening.look_into(self.entry.path, self.entry.ext, self.coming,
+                                            self.entry.side)
         except (ReadError, Cancelled) as error:
             self.error = error
         except Exception as error:  # whatever it is, it belongs to the thread that joins
@@ -104,8 +105,8 @@ def run_window(entries, options):
     from glview.gl.context import Window
 
     settings = Settings.load(folder() / "settings.json")
-    settings.for_this_run(size=options.size, model=options.model, kind=options.scale,
-                          limits=options.limits, colormap=options.cmap, zoomout=options.zoomout)
+    settings.for_this_run(size=options.size, kind=options.scale, limits=options.limits,
+                          colormap=options.cmap, zoomout=options.zoomout)
     _refuse_at_once(first, entries)
     desk_of, workspace = [], workspace_for(entries, settings, options)
     window = Window(TITLE, settings.size, _layout_file(),
@@ -130,7 +131,7 @@ def show(image, mask=None):
     """
     if isinstance(image, str | bytes | os.PathLike):
         entry = library.entry_for(image)
-        library.fill(entry, opening.look_into(entry.path, entry.ext))
+        library.fill(entry, opening.look_into(entry.path, entry.ext, side=entry.side))
     else:
         entry = library.entry_of_array(image)
     if mask is not None:
@@ -166,7 +167,7 @@ def _refuse_at_once(first, entries):
 def workspace_for(entries, settings, options):
     """The state at the start."""
     return Workspace(entries, overlay=settings.overlay, brush=settings.brush,
-                     model=options.model or settings.model, budget=options.budget,
+                     model=options.model or "auto", budget=options.budget,
                      cache=options.cache, dq=options.dq, precision=options.precision)
 
 
@@ -244,7 +245,7 @@ def _set_title(desk, told):
     entry = desk.workspace.entry if desk.workspace.entries else None
     mark = "* " if entry is not None and entry.document and entry.document.changed else ""
     kind = " (read-only)" if entry is not None and entry.document \
-        and entry.document.readonly else ""
+        and entry.document.barred else ""
     title = f"{mark}{entry.name}{kind} - {TITLE}" if entry is not None else TITLE
     if title != told[0]:
         told[0] = title

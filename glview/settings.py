@@ -53,13 +53,13 @@ def log_file():
 
 class Settings:
     """size: of the window on a monitor of scale 1, (width, height); stretch, overlay: what new
-    files start with; brush: pixels; model: name."""
+    files start with; brush: pixels.  A model is chosen for what is in view, so it is not one."""
 
     def __init__(self):
         self._asked, self._before = {}, {}
         self.size = (1600, 1000)
         self.stretch, self.overlay = Stretch(), Overlay()
-        self.brush, self.model = 1, "auto"
+        self.brush = 1
 
     @classmethod
     def load(cls, path):
@@ -82,11 +82,9 @@ class Settings:
         self.overlay = _updated(self.overlay, held.get("overlay"))
         if type(held.get("brush")) is int:
             self.brush = min(max(held["brush"], 1), 99)
-        if isinstance(held.get("model"), str):
-            self.model = held["model"]
 
     def for_this_run(self, **asked):
-        """Take what the command line asks for, None for nothing: size, model, names of KEPT.
+        """Take what the command line asks for, None for nothing: size, names of KEPT.
 
         What the user leaves at that is not remembered, but what was remembered before.
         """
@@ -94,10 +92,10 @@ class Settings:
         self._before = {name: self._held()[name] for name in self._asked}
         display = {name: value for name, value in self._asked.items() if name in KEPT}
         self.stretch = replace(self.stretch, **display)
-        self.size, self.model = asked.get("size") or self.size, asked.get("model") or self.model
+        self.size = asked.get("size") or self.size
 
     def _held(self):
-        return {"size": self.size, "model": self.model, "brush": self.brush,
+        return {"size": self.size, "brush": self.brush,
                 **{name: getattr(self.stretch, name) for name in KEPT}}
 
     @property
@@ -117,7 +115,7 @@ class Settings:
         """Take over what the user likes from a running window and write it."""
         workspace = desk.workspace
         self.like(workspace.document)
-        self.overlay, self.brush, self.model = workspace.overlay, workspace.brush, workspace.model
+        self.overlay, self.brush = workspace.overlay, workspace.brush
         self.size = tuple(desk.platform.usual_size)
         self.save(folder() / FILE)
 

@@ -34,7 +34,8 @@ class Entry:
 
     documents: what was opened of it, by (hdu, plane); shown: the key of the one on screen.
     coming: how far it is unpacked, while it is; partial: what can be seen of it meanwhile.
-    error: why it cannot be shown.  stamp: of the file when it was opened or saved.
+    error: why it cannot be shown.  stamp: of the file when it was opened or saved; sides: the same
+    of its side files, by path.  side: the side file in another folder that was opened, or None.
     ext: the extension that the user asked for, a name or a number.
     """
 
@@ -48,6 +49,8 @@ class Entry:
     coming: Any = None
     partial: Document | None = None
     stamp: tuple[int, int, int] | None = None
+    sides: dict[Path, tuple | None] = field(default_factory=dict)
+    side: Path | None = None
 
     @property
     def nbytes(self):

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from killed import state_of
 
-from glview import recovering
+from glview import recovering, saving
 from glview.autosave import Autosave
 from glview.core.history import Stroke, Together, Verdict
 from glview.files import open_images
@@ -246,6 +246,10 @@ class Working(RuleBasedStateMachine):
             assert not self.desk.document.changed, self.desk.workspace.notices
             self.done()
 
+    def last_written(self, cut):
+        """What a log of `cut` bytes can tell of, at the most."""
+        return max((one for one in self.written if one[0] <= cut), key=lambda one: one[0])
+
     @rule(share=st.sampled_from([0.0, 0.2, 0.7, 0.99, 1.0, 1.0]), wanted=st.integers(0, 9))
     def crash(self, share, wanted):
         """The power goes: what is on the disk for sure stays, and a share of the rest."""
@@ -262,15 +266,15 @@ class Working(RuleBasedStateMachine):
         self.sit_down()
         question = self.desk.autosave.question(self.desk.document)
         if question is None:
-            assert self.state() in [states[place] for size, states, place in self.written]
+            _, states, place = self.last_written(cut)
+            assert self.state() == states[place], "something was lost, and nobody was asked"
             self.forget()
             return
         self.desk.autosave.answer(self.desk.document, restore=bool(wanted))
         if not wanted:
             self.forget()
             return
-        _, self.states, self.place = max((one for one in self.written if one[0] <= cut),
-                                         key=lambda one: one[0])
+        _, self.states, self.place = self.last_written(cut)
         self.written = [one for one in self.written if one[0] <= cut]
         self.desk.settle()
 
@@ -312,4 +316,25 @@ def test_a_confidence_that_follows_another_at_once_is_not_swept_away(frame, tmp_
     found = recovering.look(Place.of(tmp_path / "unsaved", image), image.shape)
     assert (found.confidence == np.float32(0.7)).all()
     assert len(list((tmp_path / "unsaved").glob("*.conf"))) == 1
+    desk.close()
+
+
+def test_what_is_done_in_the_frame_of_a_save_is_in_the_log_before_the_file_is_changed(
+        frame, tmp_path, monkeypatch):
+    """Or a file that holds the steps would get back what they had deleted."""
+    desk, real, held = Desk(frame, tmp_path / "unsaved"), saving.write, []
+
+    def write(image, *arguments, **keywords):
+        held.append(recovering.look(Place.of(tmp_path / "unsaved", image), image.shape))
+        return real(image, *arguments, **keywords)
+
+    monkeypatch.setattr(saving, "write", write)
+    pencil = Pencil()
+    pencil.press(desk.document, (20, 30), 3, 1)
+    desk.library.save()
+    until = time.monotonic() + 20
+    while not held and time.monotonic() < until:
+        time.sleep(0.001)  # no frame comes in between
+    desk.settle()
+    assert held[0] is not None and held[0].count == 1 and not desk.document.changed
     desk.close()

@@ -77,3 +77,14 @@ def test_a_box_less_others_is_what_they_leave(data):
     for y0, x0, y1, x1 in others:
         wanted[y0:y1, x0:x1] = False
     assert np.array_equal(painted(minus(box, others), shape), wanted)
+
+
+def test_a_pixel_is_had_once_a_box_that_holds_it_came():
+    random = np.random.default_rng(8)
+    coverage, truth = Coverage((150, 200)), np.zeros((150, 200), bool)
+    for _ in range(12):
+        y0, x0 = random.integers(0, (140, 190))
+        box = int(y0), int(x0), int(y0 + random.integers(1, 11)), int(x0 + random.integers(1, 11))
+        coverage.add(box)
+        truth[box[0] : box[2], box[1] : box[3]] = True
+    assert np.array_equal([[coverage.has(y, x) for x in range(200)] for y in range(150)], truth)

@@ -15,6 +15,7 @@ from glview.files.unsaved import Place
 SHAPE = (40, 600)
 IMAGE = Image("a", SHAPE, np.dtype(np.float32), None, path="a.fits")
 HEAD = line_of(head_of(IMAGE, (1, 2, 3)))
+STEP = b'{"at":%d,"step":{"verdict":[[%d,4,"","accepted"]]}}'
 SOUND = b'{"at":0,"step":{"verdict":[[3,4,"","accepted"]]}}'
 MASK = b'{"threshold":0.5,"dilation":0,"shape":"square"}'
 
@@ -84,7 +85,7 @@ def test_a_head_that_lies_is_no_log(tmp_path, head):
     try:
         found = recovering.look(log_of(tmp_path, line(head), line(SOUND)), SHAPE)
     except LogError as error:
-        assert "another size" in str(error)
+        assert "another size" in str(error) or "beginning" in str(error)
     else:
         assert found is None
 
@@ -93,3 +94,36 @@ def test_the_pixels_of_these_lies_are_whole():
     """Or they would end the log for another reason than the one that is tried."""
     sound = LIES["a code that is none"].replace(b"eJxjZgAAAAgABA==", b"eJxjZAAAAAQAAg==")
     assert len(entries_of(HEAD + line(sound), SHAPE)[0]) == 2
+
+
+def steps(count):
+    return [line(STEP % (number, number)) for number in range(count)]
+
+
+def broken(whole):
+    return whole[:12] + b"#" + whole[13:]
+
+
+def test_what_stands_behind_a_damaged_line_is_left_and_told_of(tmp_path):
+    """The next entry would be written over it."""
+    lines = steps(20)
+    place = log_of(tmp_path, HEAD, *lines[:2], broken(lines[2]), *lines[3:])
+    data = place.log.read_bytes()
+    found = recovering.look(place, SHAPE)
+    assert found.count == 2 and found.left.read_bytes() == data
+    question = recovering.Question(found, None, None)
+    assert any(str(found.left) in one and "damaged" in one for one in question.sentences("a.fits"))
+
+
+def test_a_torn_end_is_no_damage(tmp_path):
+    lines = steps(3)
+    place = log_of(tmp_path, HEAD, *lines[:2], lines[2][:-9])
+    found = recovering.look(place, SHAPE)
+    assert found.count == 2 and not found.damage and len(list(tmp_path.iterdir())) == 1
+    assert recovering.look(log_of(tmp_path, HEAD[:30]), SHAPE) is None
+
+
+def test_a_log_whose_beginning_is_damaged_is_not_taken_for_an_empty_one(tmp_path):
+    place = log_of(tmp_path, broken(HEAD), *steps(3))
+    with pytest.raises(LogError, match="beginning"):
+        recovering.look(place, SHAPE)

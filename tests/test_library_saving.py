@@ -8,6 +8,7 @@ from astropy.io import fits
 from headless import SHAPE, Desk, paint, work_on
 
 from glview import saving
+from glview.files.save import load_mask, save_mask
 from glview.library import entry_of_array, mask_of
 
 
@@ -246,6 +247,29 @@ def test_the_work_on_a_file_that_changed_can_be_saved_beside_it(desk_of, frame):
     assert not document.changed
     assert frame.read_bytes() == before
     assert np.array_equal(fits.getdata(f"{frame}.glview.fits", "CR_MASK") > 0, shown)
+
+
+def test_a_side_file_that_others_wrote_meanwhile_is_not_overwritten(desk_of, frame):
+    desk, side = desk_of(frame, frame), frame.with_name("frame.fits.glview.fits")
+    desk.show(1)  # the same file, twice in the list
+    document = desk.show(0)
+    shown = work_on(document)
+    save_mask(frame, ~shown, method="beside")
+    theirs = side.read_bytes()
+    desk.library.save(beside=True)
+    desk.settle()
+    assert side.read_bytes() == theirs and document.changed
+    notice, = desk.workspace.notices
+    assert notice.startswith("NOT SAVED: frame.fits.glview.fits was changed") and "away" in notice
+    side.rename(side.with_name("theirs.fits"))
+    desk.library.save(beside=True)
+    desk.settle()
+    assert not document.changed and (load_mask(frame).mask == shown).all()
+    for number in (1, 0):
+        paint(desk.show(number), 30 + number)
+        desk.library.save(beside=True)
+        desk.settle()
+        assert not desk.document.changed
 
 
 def test_a_file_is_read_again_unless_that_would_lose_work(desk_of, frame):

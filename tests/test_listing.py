@@ -93,16 +93,3 @@ def test_looking_for_what_is_bright_can_be_cancelled():
     image, mask, rows, _ = frame(0)
     with pytest.raises(Cancelled):
         listing.near_bright(rows, from_array(image), lambda box: mask, 1.0, 512, lambda: True)
-
-
-def test_the_nearest_object_by_its_box():
-    _, _, rows, _ = frame(2)
-    for y, x in np.random.default_rng(0).integers(-5, 100, (50, 2)).tolist():
-        def far(row, y=y, x=x):
-            down = max(row["y0"] - y, y - (row["y1"] - 1), 0)
-            across = max(row["x0"] - x, x - (row["x1"] - 1), 0)
-            return float(down) ** 2 + float(across) ** 2
-
-        found = listing.nearest(rows, y, x)
-        assert far(rows[found]) == min(far(row) for row in rows)
-    assert listing.nearest(rows[:0], 3, 3) == -1

@@ -13,8 +13,8 @@ from glview import opening, saving
 from glview.core import mask
 from glview.core.mask import EDIT_ADD, EDIT_DELETE, MaskSettings
 from glview.core.tiles import Stamps
-from glview.document import Detection
-from glview.files import ReadError
+from glview.document import Detection, Part
+from glview.files import ReadError, content
 from glview.files.load import SavedMask
 from glview.files.save import SaveError, stamp
 
@@ -290,3 +290,23 @@ def test_how_much_was_searched_is_saved_and_known_again(path, covered):
     saving.write(image, document.detection, MaskSettings(), None, None)
     document, saved = open_again(path)
     assert document.detection.covered == 1.0 and "covered" not in saved.provenance
+
+
+def test_a_part_that_goes_on_while_it_is_saved_does_not_come_in_between(path, monkeypatch):
+    """Continue fills the very array in which the first part lies."""
+    image = opening.look_into(path).image
+    detection = Detection(Stamps(SHAPE), np.zeros(SHAPE, np.float32), covered=0.5)
+    detection.part = Part("a", "b", detection.confidence, (), 0.5)
+    real = content.extension
+
+    def extension(name, *arguments):
+        made = real(name, *arguments)
+        if name == "CR_MASK":
+            detection.confidence[:] = 0.9
+        return made
+
+    monkeypatch.setattr(content, "extension", extension)
+    saving.write(image, detection, MaskSettings(), edits_plane(), stamp(path))
+    saved = saving.read(image)
+    shown = mask.final_mask(saved.probability, MaskSettings(), edits_plane())
+    assert not saved.probability.any() and (shown == saved.mask).all()

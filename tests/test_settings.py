@@ -11,6 +11,7 @@ import pytest
 from glview import opening
 from glview.core.image import from_array
 from glview.core.stretch import Stretch
+from glview.session import Options, workspace_for
 from glview.settings import FILE, Settings, folder
 from glview.workspace import Entry, Overlay, Workspace
 
@@ -22,7 +23,7 @@ def load(tmp_path, text):
 
 
 def known(settings):
-    return (settings.size, settings.stretch, settings.overlay, settings.brush, settings.model)
+    return (settings.size, settings.stretch, settings.overlay, settings.brush)
 
 
 DEFAULTS = known(Settings())
@@ -30,8 +31,8 @@ DEFAULTS = known(Settings())
 
 @pytest.mark.parametrize("text", [
     "", "{", "null", "[]", "7", '"text"', "[" * 100_000, b"\xff\xfe\x00", b"\0" * 50,
-    '{"size": null, "stretch": null, "overlay": null, "brush": null, "model": null}',
-    '{"size": [1], "stretch": [], "overlay": "x", "brush": "3", "model": 3}',
+    '{"size": null, "stretch": null, "overlay": null, "brush": null}',
+    '{"size": [1], "stretch": [], "overlay": "x", "brush": "3"}',
     '{"size": ["a", "b"], "brush": 2.5, "unknown": {"deep": [1, 2]}}',
     '{"size": [true, true], "brush": true}',
     '{"size": [1e400, 5.5], "brush": NaN}',
@@ -54,11 +55,11 @@ def test_a_file_that_is_not_there_or_not_a_file(tmp_path):
 
 
 def test_one_bad_value_does_not_cost_the_good_ones(tmp_path):
-    held = {"size": [1234, 777], "brush": 7, "model": "NRES",
+    held = {"size": [1234, 777], "brush": 7,
             "stretch": {"kind": "log", "limits": "no such", "colormap": "viridis", "invert": True},
             "overlay": {"opacity": 0.25, "colour": [0, 1, 0.5], "pane": "confidence", "shown": "?"}}
     found = load(tmp_path, json.dumps(held))
-    assert (found.size, found.brush, found.model) == ((1234, 777), 7, "NRES")
+    assert (found.size, found.brush) == ((1234, 777), 7)
     assert found.stretch == Stretch("log", colormap="viridis", invert=True)
     assert found.overlay == Overlay(opacity=0.25, colour=(0.0, 1.0, 0.5), pane="confidence")
 
@@ -93,7 +94,17 @@ def test_what_the_user_likes_comes_back(monkeypatch, tmp_path):
     found = Settings.load(folder() / FILE)
     assert found.stretch == replace(stretch, contrast=1.0, bias=0.5)
     assert found.overlay == overlay
-    assert (found.size, found.brush, found.model) == ((1111, 888), 12, "ACS-WFC")
+    assert (found.size, found.brush) == ((1111, 888), 12)
+
+
+def test_a_model_is_chosen_for_this_time_only(tmp_path, monkeypatch):
+    monkeypatch.setenv("GLVIEW_CONFIG", str(tmp_path))
+    Settings().remember(desk_with(Stretch(), model="decam"))
+    found = Settings.load(folder() / FILE)
+    assert workspace_for([], found, Options()).model == "auto"
+    assert workspace_for([], found, Options(model="NRES")).model == "NRES"
+    old = load(tmp_path, '{"model": "decam"}')
+    assert workspace_for([], old, Options()).model == "auto", "from another version"
 
 
 def test_limits_set_by_hand_are_of_one_frame_and_not_remembered(tmp_path, monkeypatch):
@@ -107,26 +118,24 @@ def test_limits_set_by_hand_are_of_one_frame_and_not_remembered(tmp_path, monkey
 
 def test_what_was_asked_for_once_is_not_remembered(tmp_path, monkeypatch):
     monkeypatch.setenv("GLVIEW_CONFIG", str(tmp_path))
-    Settings().remember(desk_with(Stretch("sqrt", "99", colormap="cool"), None, 1, "NRES"))
+    Settings().remember(desk_with(Stretch("sqrt", "99", colormap="cool")))
     settings = Settings.load(folder() / FILE)
-    settings.for_this_run(size=(700, 500), model="ACS-WFC", kind="log", limits="minmax",
-                          colormap=None)
-    assert (settings.size, settings.model) == ((700, 500), "ACS-WFC")
+    settings.for_this_run(size=(700, 500), kind="log", limits="minmax", colormap=None)
+    assert settings.size == (700, 500)
     assert settings.stretch == Stretch("log", "minmax", colormap="cool"), "for every file of it"
-    settings.remember(desk_with(settings.stretch, None, 1, "ACS-WFC", (700, 500)))
+    settings.remember(desk_with(settings.stretch, size=(700, 500)))
     found = Settings.load(folder() / FILE)
     assert known(found)[:2] == ((1600, 1000), Stretch("sqrt", "99", colormap="cool"))
-    assert found.model == "NRES"
 
 
 def test_what_the_user_changed_after_it_was_asked_for_is_remembered(tmp_path, monkeypatch):
     monkeypatch.setenv("GLVIEW_CONFIG", str(tmp_path))
     settings = Settings()
-    settings.for_this_run(size=(700, 500), model="ACS-WFC", kind="log", limits=None, colormap="b")
-    settings.remember(desk_with(Stretch("log", "98", colormap="heat"), None, 1, "NRES", (900, 600)))
+    settings.for_this_run(size=(700, 500), kind="log", limits=None, colormap="b")
+    settings.remember(desk_with(Stretch("log", "98", colormap="heat"), size=(900, 600)))
     found = Settings.load(folder() / FILE)
     assert found.stretch == Stretch("linear", "98", colormap="heat")
-    assert (found.size, found.model) == ((900, 600), "NRES")
+    assert found.size == (900, 600)
 
 
 def test_without_a_picture_the_old_taste_stays(tmp_path, monkeypatch):

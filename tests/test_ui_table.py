@@ -144,15 +144,72 @@ def test_typing_a_number_or_a_place_flies_there(robot):
     robot.write("Find", "62, 42")
     chosen = robot.desk.listing.rows[robot.desk.listing.selected]
     assert (chosen["y0"], chosen["x0"]) == (40, 60)
-    robot.write("Find", "199 75")
-    chosen = robot.desk.listing.rows[robot.desk.listing.selected]
-    assert (chosen["y0"], chosen["x0"]) == (66, 197), "the nearest one"
-    for nonsense in ("77", "abc", "-1", "nan", "inf, nan", "9e400"):
+    before = robot.places["area >"]
+    for nonsense, words in (("77", "There is no object 77"), ("abc", "neither"), ("-1", "-1"),
+                            ("nan", "neither"), ("inf, nan", "neither")):
         robot.write("Find", nonsense)
-        assert robot.desk.listing.rows[robot.desk.listing.selected]["x0"] == 197
-    robot.write("Find", "99")
-    assert robot.reads("none")
+        assert words in robot.workspace.told, nonsense
+        assert robot.desk.listing.rows[robot.desk.listing.selected]["x0"] == 60, nonsense
+        robot.frame()
+        assert robot.places["area >"] == before, "nothing is pushed aside"
     assert desk_moves_nothing(robot)
+
+
+def test_a_position_is_flown_to_also_where_there_is_no_object(robot):
+    robot.write("Find", "3")
+    assert robot.desk.listing.selected >= 0
+    robot.write("Find", "180, 75")
+    assert (robot.view.x, robot.view.y) == (179.5, 74.5) and robot.view.zoom >= 8
+    assert robot.workspace.cursor == (74, 179) and robot.desk.listing.selected == -1
+    robot.write("Find", "165.4 42.6")
+    assert (robot.view.x, robot.view.y) == (164.9, 42.1)
+    assert robot.workspace.cursor == (42, 164) and not robot.workspace.told
+    robot.write("Find", "61, 46")
+    chosen = robot.desk.listing.rows[robot.desk.listing.selected]
+    assert (chosen["y0"], chosen["x0"]) == (40, 60), "the object there"
+    assert (robot.view.x, robot.view.y) == (60.5, 45.5), "but the place that was asked for"
+
+
+@pytest.mark.parametrize(("text", "pixel"), [("900, 75", (74, 199)), ("-5 -6", (0, 0)),
+                                             ("20, 1e9", (159, 19))])
+def test_a_position_off_the_frame_is_told_and_the_nearest_pixel_shown(robot, text, pixel):
+    robot.write("Find", text)
+    assert robot.workspace.cursor == pixel
+    y, x = pixel
+    assert abs(robot.view.y - y) <= 1 and abs(robot.view.x - x) <= 1
+    assert f"off the frame; the nearest pixel is {x + 1}, {y + 1}" in robot.workspace.told
+
+
+def test_what_was_typed_before_is_replaced(robot):
+    for number in (2, 4):
+        robot.key("Ctrl+F")
+        robot.frame(2)
+        robot.type(str(number))
+        robot.key("Enter")
+        robot.frame(2)
+        assert robot.desk.listing.rows[robot.desk.listing.selected]["id"] == number
+
+
+def test_one_number_names_an_object_everywhere(robot):
+    robot.click("header:x")
+    robot.settle()
+    robot.click("header:x")
+    robot.frame(2)
+    listing = robot.desk.listing
+    shown = [text.split(":") for text in robot.texts() if text.endswith(" px")]
+    assert shown and all(int(listing.rows["area"][int(number) - 1]) == int(words.split()[0])
+                         for number, words in shown)
+
+
+def test_what_was_rejected_keeps_a_number_to_be_found_by(robot):
+    robot.move("image", 0.02, 0.02)
+    for key in ("N", "A", "X"):
+        robot.key(key)
+        robot.settle()
+    assert sorted(robot.desk.listing.rows["id"]) == [1, 2, 3, 4, 5, 6]
+    robot.write("Find", "6")
+    chosen = robot.desk.listing.rows[robot.desk.listing.selected]
+    assert (chosen["y0"], chosen["x0"]) == (40, 60)
 
 
 def desk_moves_nothing(robot):

@@ -6,6 +6,7 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from glview import logwriter
 from glview.core.history import History, Set
 from glview.core.mask import MaskSettings
 from glview.editmirror import Mirror
-from glview.files import open_images, unsaved
+from glview.files import confidence, open_images, unsaved
 from glview.files.editlog import entries_of
 from glview.files.unsaved import Claim, ClaimedError, Claims, Place, sweep
 from glview.logwriter import Log, Writer
@@ -66,6 +67,23 @@ def test_a_lock_without_a_name_in_it_is_one_all_the_same(tmp_path):
     with pytest.raises(ClaimedError, match="another process"):
         Claim(tmp_path, "abc")
     mine.release()
+
+
+@pytest.mark.parametrize("call", ["pwrite", "ftruncate"])
+def test_a_full_disk_leaves_a_lock_without_a_name_and_the_file_to_its_user(tmp_path, monkeypatch,
+                                                                          call):
+    def fail(*arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    place, claims = Place(tmp_path, "abc", 0, 0), Claims()
+    with monkeypatch.context() as full:
+        full.setattr(os, call, fail)
+        claims.take(place)
+    claims.take(place)
+    with pytest.raises(ClaimedError):
+        Claim(tmp_path, "abc")
+    claims.release(claims.names)
+    Claim(tmp_path, "abc").release()
 
 
 def test_a_picture_has_its_own_files_and_a_link_to_it_has_the_same(tmp_path):
@@ -223,6 +241,46 @@ def test_what_cannot_be_written_ends_that_log_and_no_other(tmp_path, writer):
     writer.sync()
     assert numbers(log.path) == [1] and numbers(other.path) == [3]
     assert "cannot be written" in str(writer.faults.get(timeout=5))
+
+
+def test_a_disk_that_hangs_is_waited_for_some_seconds_and_told_of(tmp_path, monkeypatch):
+    monkeypatch.setattr(logwriter, "PATIENCE", 0.05)
+    told, hung = queue.SimpleQueue(), threading.Event()
+    writer, log = Writer(lambda: told.put(1)), Log(tmp_path / "a.glog", HEAD)
+    writer.do(log, lambda: hung.wait(20))
+    writer.write(log, {"place": 1})
+    began = time.monotonic()
+    writer.sync()
+    assert "does not answer" in str(writer.failure) and told.qsize() == 1
+    writer.close()
+    assert time.monotonic() - began < 5
+    hung.set()
+    writer._thread.join(20)
+    assert writer.failure is None and numbers(log.path) == [1]
+
+
+def test_a_new_folder_is_as_sure_as_the_log_in_it(tmp_path, monkeypatch, writer):
+    """A power cut must not take the folder's own name."""
+    synced, real = [], os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (synced.append(os.readlink(f"/proc/self/fd/{fd}")),
+                                                 real(fd)))
+    log = Log(tmp_path / "state" / "unsaved" / "a.glog", HEAD)
+    writer.write(log, {"place": 1})
+    writer.sync()
+    assert {str(tmp_path), str(tmp_path / "state"), str(log.path.parent)} <= set(synced)
+    synced.clear()
+    Claim(tmp_path / "another", "abc").release()
+    assert str(tmp_path) in synced
+
+
+def test_a_confidence_is_sure_by_its_name_too(tmp_path, monkeypatch):
+    """The log names it next, and then the older one goes."""
+    calls, fsync, replace = [], os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda fd: (calls.append(
+        os.readlink(f"/proc/self/fd/{fd}")), fsync(fd)))
+    monkeypatch.setattr(os, "replace", lambda *names: (calls.append("renamed"), replace(*names)))
+    confidence.write(tmp_path / "a.conf", np.ones(SHAPE, np.float32))
+    assert calls == [str(tmp_path / "a.conf.part"), "renamed", str(tmp_path)]
 
 
 # what the log lacks

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from glview.files import ReadError
+from glview.files.beside import side_files
 from glview.files.extensions import provenance_of
 from glview.files.header import scan
-from glview.files.load import belongs, is_fits, is_own, of_plane, side_files
+from glview.files.load import belongs, is_fits, is_own, of_plane
 from glview.files.source import open_source
 
 DECIDING = ("model", "weights_sha256", "tiling", "crop", "sums")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from glview.arguments import UsageError
 from glview.files import READERS, locate
-from glview.files.load import SIDE, side_files
+from glview.files.beside import SIDE, side_files
 from glview.files.source import path_text
 
 PACKED = ("", ".gz", ".bz2", ".xz")

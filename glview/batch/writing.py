@@ -11,9 +11,9 @@ from glview.batch import done, rows
 from glview.batch.frames import Frame, about, left_alone
 from glview.core.mask import MaskSettings, final_mask
 from glview.core.objects import find_objects
+from glview.files.beside import side_files, side_stamps
 from glview.files.commit import SaveError
-from glview.files.load import side_files
-from glview.files.save import Content, save_masks, side_stamps
+from glview.files.save import Content, save_masks
 from glview.files.source import open_source
 
 QUICK = 10.0  # seconds: a result that took longer to find does not wait for others

@@ -25,8 +25,9 @@ def find_objects(confidence, threshold=0.5, dilate=0, image=None, added=None, de
     connectivity: 8 or 4.
     progress: called as progress(rows done, rows in all); cancel: asked, and if it answers True the
         work ends; both from several threads.
-    Returns (n,) rows of id, area, y0, x0, y1, x1, cy, cx, flux, peak, mean_confidence and
-    max_confidence (`core.parts.OBJECT`). Raises ValueError for arguments that do not fit, and
+    Returns (n,) rows with the columns id (from 1), area (pixels), y0, x0, y1, x1 (its box, array
+    indices, half-open), cy, cx (centre), flux (sum of the image's values), peak (the largest),
+    mean_confidence and max_confidence. Raises ValueError for arguments that do not fit, and
     Cancelled.
     """
     return objects.find_objects(confidence, settings_of(threshold, dilate, shape),

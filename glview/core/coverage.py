@@ -8,18 +8,19 @@ CELLS = 64  # along the longer side
 class Coverage:
     """Counts the pixels still to come in each cell of a coarse grid.
 
-    shape: (height, width) of the frame.  step: side of a cell in pixels.
+    shape: (height, width) of the frame.  step: side of a cell in pixels.  told: False if pixels
+    came before that it was not told of, so that it cannot say which are missing.
     """
 
-    def __init__(self, shape):
-        self.shape, self.step = shape, -(-max(shape) // CELLS)
+    def __init__(self, shape, told=True):
+        self.shape, self.step, self.told = shape, -(-max(shape) // CELLS), told
         rows, columns = (self._sides(length) for length in shape)
         self._left = np.outer(rows, columns)
         self._boxes = {}  # (row, column) of a cell -> boxes that touch it and were over it
 
     def copy(self):
         """One that is the same now, and which later boxes do not change."""
-        other = Coverage(self.shape)
+        other = Coverage(self.shape, self.told)
         other._left = self._left.copy()
         other._boxes = {cell: list(boxes) for cell, boxes in self._boxes.items()}
         return other
@@ -54,6 +55,11 @@ class Coverage:
         """Pixels of [first, last) in each cell that it touches."""
         edges = np.arange(first // self.step, -(-last // self.step) + 1) * self.step
         return np.diff(np.clip(edges, first, last))
+
+    def has(self, y, x):
+        """True if the pixel (y, x) has come."""
+        boxes = self._boxes.get((y // self.step, x // self.step), ())
+        return any(y0 <= y < y1 and x0 <= x < x1 for y0, x0, y1, x1 in boxes)
 
     def missing(self):
         """Boxes (y0, x0, y1, x1), pixels, of the cells that are not whole yet, joined along rows.

@@ -44,6 +44,7 @@ class Image:
     source: the open file behind it, for `files` alone, or None.
     faults: filled by readers, from any thread; it only grows.
     stamp: (inode, size, time in ns) of the file just before it was opened, or None.
+    side: the file that its mask is in and is saved in, or None for the usual places.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Image:
     source: object = None
     faults: list[Fault] = field(default_factory=list)
     stamp: tuple[int, int, int] | None = None
+    side: Path | None = None
 
     def __getitem__(self, key):
         """`image[y0:y1, x0:x1]`: exact values; slices with step 1, clipped as numpy does."""

@@ -90,16 +90,6 @@ def shown(rows, codes, rules, shape, seen=None, bright=None):
     return found
 
 
-def nearest(rows, y, x):
-    """The number of the object at a place or nearest to it, by its box; -1 if there is none."""
-    if not len(rows):
-        return -1
-    down = np.maximum(np.maximum(rows["y0"] - y, y - rows["y1"] + 1), 0).astype(np.float64)
-    across = np.maximum(np.maximum(rows["x0"] - x, x - rows["x1"] + 1), 0).astype(np.float64)
-    far = down**2 + across**2
-    return int(np.lexsort((rows["area"], far))[0])
-
-
 def near_bright(rows, image, masked, limit, block=512, cancel=lambda: False):
     """Which objects have a pixel near that is brighter than `limit` and not masked: (n,) bool.
 

@@ -10,7 +10,8 @@ class Choosing:
 
     def __init__(self, workspace):
         self.workspace = workspace
-        self._labels, self._choice, self._hint = {}, (None, None), (None, "")
+        self._labels, self._choice = {}, (None, None)
+        self._hint = self._misfit = None, ""
         self._together = None, {}
 
     def labels(self):
@@ -35,6 +36,15 @@ class Choosing:
         if self._hint[0] != key:
             self._hint = key, self._sentence(document)
         return self._hint[1]
+
+    def misfit(self, document):
+        """A warning if the chosen model was made for another camera than the document's, or ""."""
+        key = (self.workspace.model, document.key)
+        if self._misfit[0] != key:
+            auto = self.workspace.model == "auto"
+            words = "" if auto else registry.misfit(self.workspace.model, document.image.header)
+            self._misfit = key, words
+        return self._misfit[1]
 
     def _sentence(self, document):
         if self.workspace.model == "auto":

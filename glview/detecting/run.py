@@ -69,7 +69,8 @@ class Run:
         """The Coverage to begin with: what is known of tiles that stay."""
         if not self.whole and self.before.coverage is not None:
             return self.before.coverage.copy()
-        coverage = Coverage(self.document.image.shape)
+        coverage = Coverage(self.document.image.shape,
+                            told=self.whole or self.before.covered in (0.0, 1.0))
         if not self.whole and self.before.covered == 1.0:
             coverage.add((0, 0, *coverage.shape))
         for box in self.boxes:

@@ -1,6 +1,7 @@
 """What is saved of one image: the extensions by name, checked, and what their headers say."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -95,9 +96,13 @@ class Rounded:
 
 
 class Cleaned:
-    """The rows of a cleaned image as they are saved: float32, float64 where that is not enough."""
+    """The rows of a cleaned image as they are saved: float32, float64 where that is not enough.
 
-    def __init__(self, values):
+    unit: BUNIT of the image, or None.
+    """
+
+    def __init__(self, values, unit=None):
+        self.cards = [card_text("BUNIT", unit)] if isinstance(unit, str) else []
         self._values, self.shape = values, tuple(values.shape)
         self.dtype = np.dtype(type_of(values.dtype))
 
@@ -108,7 +113,7 @@ class Cleaned:
 def job_of(source, image, content, date):
     """The Job of a Content. source: the open file of the image. Raises SaveError if it does not
     fit the image."""
-    provenance = dict(content.provenance or {})
+    provenance = known(content.provenance)
     image = replace(image, plane=provenance.get("plane", 0))
     if getattr(content.probability, "floor", 0):
         provenance["floor"] = content.probability.floor
@@ -119,7 +124,7 @@ def job_of(source, image, content, date):
     if flags is not None:
         planes["CR_DQ"], provenance["dq"] = flags, content.dq
     if content.cleaned is not None:
-        planes["CR_CLEANED"] = Cleaned(content.cleaned)
+        planes["CR_CLEANED"] = Cleaned(content.cleaned, image.header.get("BUNIT"))
     for name, values in planes.items():
         if tuple(values.shape) != image.shape:
             raise SaveError(f"{name} has the shape {values.shape}, the image {image.shape}")
@@ -129,14 +134,21 @@ def job_of(source, image, content, date):
     return Job(image, planes, provenance, date, warning)
 
 
+def known(provenance):
+    """A provenance as a dict of its own, {} for None; raises SaveError for what is none."""
+    if provenance is not None and not isinstance(provenance, Mapping):
+        raise SaveError("provenance is a dict such as {'model': 'mine', 'threshold': 0.5}, not a "
+                        f"{type(provenance).__name__}")
+    return dict(provenance or {})
+
+
 def _planes(content, provenance):
     """Mask, probability and edits by extension name."""
     planes = {}
     if content.mask is not None:
         planes["CR_MASK"] = _as_mask(content.mask)
     if content.probability is not None:
-        known = _gives_rows(content.probability)
-        values = content.probability if known else np.asarray(content.probability, np.float32)
+        values = _as_probability(content.probability)
         planes["CR_PROBABILITY"] = _rounded(values, content.precision, provenance)
     if not planes:
         raise SaveError("there is nothing to save: give a mask, a probability or both")
@@ -147,7 +159,26 @@ def _planes(content, provenance):
 
 def _as_mask(mask):
     mask = mask if _gives_rows(mask) else np.asarray(mask)
-    return mask if mask.dtype == np.bool_ else mask != 0
+    if mask.dtype == np.bool_:
+        return mask
+    if not ((mask == 0) | (mask == 1)).all():
+        raise SaveError("a mask is bool (or 0 and 1); a probability goes into probability=, its "
+                        "mask is probability > threshold")
+    return mask != 0
+
+
+def _as_probability(values):
+    if _gives_rows(values):
+        return values
+    try:
+        values = np.asarray(values, np.float32)
+    except (TypeError, ValueError) as error:
+        raise SaveError(f"a probability is an array of numbers ({error})") from error
+    least, most = np.fmin.reduce(values, None, initial=0), np.fmax.reduce(values, None, initial=1)
+    if least < 0 or most > 1:
+        raise SaveError("a probability lies in [0, 1], NaN where it is not known; this one goes "
+                        f"from {least:g} to {most:g}")
+    return values
 
 
 def _rounded(values, step, provenance):

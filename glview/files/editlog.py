@@ -69,11 +69,26 @@ def entries_of(data, shape):
     return entries, sizes
 
 
-def _entry(line, shape):
+def holds_any(data):
+    """True if any line of these bytes is whole, wherever it lies."""
+    for line in data.splitlines(keepends=True):
+        try:
+            _text(line)
+        except ValueError:
+            continue
+        return True
+    return False
+
+
+def _text(line):
     checksum, _, text = line[:-1].partition(b" ")
     if line[-1:] != b"\n" or int(checksum, 16) != zlib.crc32(text):
         raise ValueError("the line is not whole")
-    held = json.loads(text)
+    return text
+
+
+def _entry(line, shape):
+    held = json.loads(_text(line))
     check_form(held)
     return {name: _read(name, value, shape) for name, value in held.items()}
 

@@ -1,6 +1,5 @@
 """Find the mask that belongs to an image: in its file, or in the side file."""
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,12 +7,11 @@ import numpy as np
 
 from glview.core.image import Image
 from glview.files import ReadError, fits, open_with_source, reviewtable, shown_name
+from glview.files.beside import side_files
 from glview.files.extensions import provenance_of
 from glview.files.fits import is_own
 from glview.files.header import FitsError, scan
 from glview.files.source import open_source
-
-SIDE = ".glview.fits"
 
 
 @dataclass(frozen=True)
@@ -85,16 +83,17 @@ class StoredMask:
         return rows
 
 
-def load_mask(path, hdu=None, plane=None, source=None):
+def load_mask(path, hdu=None, plane=None, source=None, side=None):
     """The SavedMask of an image, the newest if both its file and a side file hold one, or None.
 
     path: as for `open_images`. hdu: extension of the image; None is the one shown first.
     plane: only the mask of this plane of a cube; None is the one saved last. source: the file if it
         is open already, `Image.source`; a packed one is not unpacked again.
+    side: the only file to look into, for a mask that lies in another folder.
     CR_MASK and CR_PROBABILITY of other programs count where no mask of glview's is.
     Raises ReadError if there is one that cannot be read or does not fit the image.
     """
-    stored = stored_mask(path, hdu, plane, source)
+    stored = stored_mask(path, hdu, plane, source, side)
     if stored is None:
         return None
     rows = 0, stored.shape[0]
@@ -107,7 +106,7 @@ def load_mask(path, hdu=None, plane=None, source=None):
     return SavedMask(found, probability, edits, stored.provenance, stored.where, stored.review)
 
 
-def stored_mask(path, hdu=None, plane=None, source=None):
+def stored_mask(path, hdu=None, plane=None, source=None, side=None):
     """The same as a StoredMask: only headers are read."""
     if source is not None and source.packed:
         images = fits.read(source, hdu)
@@ -115,23 +114,17 @@ def stored_mask(path, hdu=None, plane=None, source=None):
         source, images = open_with_source(path, hdu)
     image = images[0]
     found = []
-    if image.path is not None and is_fits(source):
+    if side is None and image.path is not None and is_fits(source):
         hdus = scan(source.fd).hdus
         mine = [one for one in hdus if is_own(one) and belongs(one, hdus[image.hdu], hdus)]
         found.append((source, of_plane(mine, plane) or _foreign(hdus, image.shape)))
-    for side in side_files(image.path):
-        if side.is_file():
-            found.append((open_source(side), of_plane(_side_hdus(side, image.hdu), plane)))
+    for place in side_files(image.path) if side is None else [side]:
+        if place.is_file():
+            found.append((open_source(place), of_plane(_side_hdus(place, image.hdu), plane)))
     found = [(source, hdus) for source, hdus in found if hdus]
     if not found:
         return None
     return _stored(*max(found, key=lambda pair: _date(pair[1])), image)
-
-
-def side_files(path):
-    """Where a mask may lie that is not in the image's file: beside it, or beside a link to it."""
-    real = Path(os.path.realpath(path))
-    return list(dict.fromkeys(place.with_name(place.name + SIDE) for place in (real, Path(path))))
 
 
 def is_fits(source):

@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
-from glview.files import ReadError, fits, open_with_source, shown_name
+from glview.files import ReadError, fits, open_with_source, pairing
 from glview.files.append import UnsuitableError, put
+from glview.files.beside import side_files
 from glview.files.cards import card_text, header_bytes, history_text
 from glview.files.commit import SaveError, Version, commit, lock, stamp_if_there, unlock
-from glview.files.content import Content, job_of
+from glview.files.content import Content, job_of, known
 from glview.files.dq import FlagsError
 from glview.files.fits import OWN, is_pending
 from glview.files.header import BLOCK, scan
@@ -25,7 +26,6 @@ from glview.files.load import (
     is_own,
     load_mask,
     of_plane,
-    side_files,
 )
 from glview.files.source import open_source, stamp_of
 
@@ -63,12 +63,6 @@ def stamp(path):
     return stamp_of(os.stat(path))
 
 
-def side_stamps(path, *more):
-    """The same of the side files of an image, and of more: {Path: stamp, None if it is not there}.
-    """
-    return {side: stamp_if_there(side) for side in (*side_files(path), *map(Path, more))}
-
-
 def save_mask(
     path, mask, probability=None, edits=None, provenance=None, *, hdu=None, review=None,
     cleaned=None, dq=None, precision=None, unchanged_since=None, sides_since=None, method="auto",
@@ -79,23 +73,26 @@ def save_mask(
     Extensions that glview saved for the image before are replaced, all of them.
 
     path: the image's file, perhaps with `[SCI]` behind it; links are followed.
-    mask: (height, width) bool, an array or what gives its rows, see `extensions.extension`; None
-    saves the probability alone.
+    mask: (height, width) bool, or 0 and 1 of any type; None saves the probability alone.
     probability: the same shape, float32 in [0, 1], kept bit for bit; an array or a Plane, whose
     floor is told in the header. edits: the same shape, uint8 (0 none, 1 added, 2 deleted), an array
     or a Plane; saved if any is not 0.
-    provenance: see `extensions.origin_cards`; "unseen" is left out, for whoever calls this has
-    seen it. hdu: extension of the image; None is the first shown.
+    provenance: a dict for the headers, every key of which may be left out: "model" (its name),
+    "weights_sha256", "threshold" (the mask is probability > it), "dilation" (pixels), "shape"
+    ("square", "disk" or "diamond"), "tiling", "crop", "regions", "sums", "added" and "deleted"
+    (pixels by hand), "covered" (share of the frame that was searched), "plane" (of a cube, from 0),
+    "cleaning" (how `cleaned` was made), "look" and "version", which glview writes; "floor",
+    "rounded" and "reviewed" come by themselves. Other keys are left out.
+    hdu: extension of the image, its number or name; None is the first shown.
     review: {(y, x): "accepted" or "rejected"} of objects, each by one of its pixels: CR_REVIEW.
     cleaned: the image without cosmic rays, an array or what gives its rows, for several threads at
-    once: CR_CLEANED, float32, or float64 where the image's values need it; "cleaning" in the
-    provenance says how it was made.
-    dq: the observatory whose flags are wanted, a key of `dq.CONVENTIONS`: CR_DQ, the flags of the
-    file with the mask's bits OR-ed in; None or "plain" for none.
+    once: CR_CLEANED, float32, or float64 where the image's values need it.
+    dq: the observatory whose flags are wanted, "hst", "wfc3", "jwst", "banzai", "decam" or "lsst":
+    CR_DQ, the flags of the file with the mask's bits OR-ed in; None or "plain" for none.
     precision: keep the probability in multiples of this power of two only, on the same side of the
     threshold; None keeps every bit.
     unchanged_since: `stamp` of the file; saving is refused if the file is another by now.
-    sides_since: `side_stamps`; the same of a side file that would be written.
+    sides_since: `beside.side_stamps`; the same of a side file that would be written.
     method: "append" puts the extensions at the end of the image's own file, in place, whatever its
     size; "copy" writes the file anew and renames that; "beside" writes a side file. "auto" copies a
     small file and appends to a large one; where that cannot be it takes the next of the three, and
@@ -104,7 +101,7 @@ def save_mask(
     Returns SaveResult. Raises SaveError, whose `state` tells that every file is as it was, or that
     behind the image's own bytes there is something that the next opening clears up.
     """
-    provenance = {key: value for key, value in (provenance or {}).items() if key != "unseen"}
+    provenance = {key: value for key, value in known(provenance).items() if key != "unseen"}
     content = Content(mask, probability, edits, provenance, review, cleaned, dq, precision)
     return save_masks(path, {hdu: content}, unchanged_since=unchanged_since,
                       sides_since=sides_since, method=method, target=target)
@@ -117,6 +114,9 @@ def save_masks(path, contents, *, unchanged_since=None, sides_since=None, method
     contents: extension -> Content, or a tuple (mask, probability, edits, provenance); for a cube
     (extension, plane) -> the same. All else as for `save_mask`.
     """
+    if not _by_extension(contents):
+        raise SaveError("save_masks takes {extension: (mask, probability, edits, provenance)}, "
+                        "where all but the mask may be left out")
     try:
         source, images = _pictures(path, list(contents))
         real = Path(os.path.realpath(images[0].path))
@@ -132,6 +132,9 @@ def save_masks(path, contents, *, unchanged_since=None, sides_since=None, method
             for image, content in zip(images, _contents(contents), strict=True)]
     sides = sides_since or {}
     if target is not None:
+        if os.path.realpath(target) == os.fspath(real):
+            raise SaveError(f"{source.name} is the image itself: leave target out to save into it, "
+                            "or name another file")
         version = _side_version(jobs, Path(target), sides)
         found = Path(target), "beside", "as asked for", commit(version)
     else:
@@ -140,6 +143,11 @@ def save_masks(path, contents, *, unchanged_since=None, sides_since=None, method
     warning = " ".join(filter(None, [found[-1], *told, *(job.warning for job in jobs)]))
     side = stamp_if_there(found[0]) if found[1] == "beside" else None
     return SaveResult(*found[:-1], warning, stamp(real), side)
+
+
+def _by_extension(contents):
+    kinds = Content, tuple
+    return isinstance(contents, dict) and all(isinstance(c, kinds) for c in contents.values())
 
 
 def _save(jobs, source, real, method, sides):
@@ -245,8 +253,8 @@ def _side_version(jobs, side, sides):
     except ReadError as error:
         raise SaveError(f"{error}; move it away, then save again") from error
     if source.stamp != sides.get(side, source.stamp):
-        raise SaveError(f"{source.name} was changed by another program since it was looked at; "
-                        "open the image again, or move that file away, then save again")
+        raise SaveError(f"{source.name} was changed by another program since the image was opened; "
+                        "move it away, then save again")
     if "GLVSIDE" not in found.hdus[0].cards or found.problem:
         raise SaveError(f"{source.name} exists and is not whole or not glview's; move it away")
     replaced = []
@@ -269,19 +277,19 @@ def _version(jobs, target, source, kept, owners):
     parts = [part for job, owner in zip(jobs, owners, strict=True)
              for part in job.parts(owner, next(free), target.parent)]
     if source is None:
-        parts = [_empty_primary(jobs[0].image.path), *parts]
+        parts = [_empty_primary(jobs[0].image.path, target), *parts]
     spans = tuple((one.header_offset, min(one.end, source.size)) for one in kept)
     hdus = len(kept) + sum(len(job.planes) for job in jobs) + (source is None)
     return Version(target, source, spans, tuple(parts), hdus, source and source.stamp)
 
 
-def _empty_primary(path):
+def _empty_primary(path, target):
     cards = [
         card_text("SIMPLE", True, "FITS standard 4.0"),
         card_text("BITPIX", 8),
         card_text("NAXIS", 0),
         card_text("EXTEND", True),
-        card_text("GLVSIDE", shown_name(path)),
+        *pairing.cards(path, target),
         history_text("The cosmic-ray mask of the image named in GLVSIDE, saved by glview."),
     ]
     return header_bytes(cards)

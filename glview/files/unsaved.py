@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import platform
+import shutil
 import threading
 import time
 from contextlib import suppress
@@ -61,6 +62,15 @@ class Place:
         """Those that are there, of smaller numbers."""
         found = self.folder.glob(f"{self.stem}-*{CONFIDENCE}")
         return [path for path in found if int(path.stem.rpartition("-")[2]) < before]
+
+    def remove_confidences(self, before):
+        """Remove those."""
+        for path in self.confidences(before):
+            path.unlink(missing_ok=True)
+
+    def copy_aside(self):
+        """Copy a log of which a part cannot be used, before that is cut off; returns the path."""
+        return shutil.copyfile(self.log, self.log.with_suffix(LEFT))
 
     def put_aside(self):
         """Rename a log that cannot be used, so that it is in nobody's way; returns its new path."""

@@ -172,8 +172,25 @@ def _words(header, keyword):
     return value.strip() if isinstance(value, str) else ""
 
 
-def _matches(rule, header):
-    return all(re.search(pattern, _words(header, key), re.I) for key, pattern in rule.where)
+def _matches(where, header):
+    return all(re.search(pattern, _words(header, key), re.I) for key, pattern in where)
+
+
+def _frame(header):
+    """A frame's telescope and instrument, as far as the header names them."""
+    return " ".join(filter(None, (_words(header, "TELESCOP"), _words(header, "INSTRUME"))))
+
+
+def misfit(name, header):
+    """A sentence if a model, or one of several, was made for another camera than a frame's; ""
+    where it was not, or nobody knows."""
+    try:
+        rows = [_one(one) for one in split(name)[0]]
+    except ModelError:
+        return ""
+    frame = _frame(header)
+    wrong = [row for row in rows if frame and not _matches(row.frames, header)]
+    return f"{wrong[0].title} was made for {wrong[0].camera}; this is {frame}." if wrong else ""
 
 
 def choose(header):
@@ -182,9 +199,8 @@ def choose(header):
     header: mapping of FITS keywords to values; may be empty.
     Falls back to the model that comes with glview where the better one is not installed.
     """
-    rule = next((rule for rule in _RULES if _matches(rule, header)), _GENERAL)
-    names = (_words(header, "TELESCOP"), _words(header, "INSTRUME"))
-    frame = " ".join(name for name in names if name) or "a frame without instrument keywords"
+    rule = next((rule for rule in _RULES if _matches(rule.where, header)), _GENERAL)
+    frame = _frame(header) or "a frame without instrument keywords"
     if installed(rule.model):
         return rule.model, f"{MODELS[rule.model].title} for {frame}: {rule.why}."
     return SHIPPED, (

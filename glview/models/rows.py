@@ -13,6 +13,8 @@ class ModelInfo:
     weights: file name inside that package or inside glview/models/weights; "" of none.
     sha256: digest of the weights that glview was tested with.
     units: what the pixel values should be, and whether the sky is in; sentence: for the menu.
+    camera: what it was made for; frames: FITS keywords, and patterns that all of them match in a
+        frame of such a camera; none: any frame.
     """
 
     name: str
@@ -28,13 +30,15 @@ class ModelInfo:
     citation: str
     sentence: str
     aliases: tuple[str, ...] = ()
+    camera: str = ""
+    frames: tuple[tuple[str, str], ...] = ()
 
 
 SHIPPED = "ACS-WFC"
 _DEEPCR = "Zhang & Bloom 2020, ApJ 889, 24"
 
 
-def _cosmic_conn(name, norm, version, sha256, sentence):
+def _cosmic_conn(name, norm, version, sha256, sentence, camera, frames):
     return ModelInfo(
         name=name,
         title=f"Cosmic-CoNN {name}",
@@ -48,10 +52,12 @@ def _cosmic_conn(name, norm, version, sha256, sentence):
         licence="GPL-3.0 (read from the installed package)",
         citation="Xu et al. 2023, ApJ 942, 73 (Cosmic-CoNN)",
         sentence=sentence,
+        camera=camera,
+        frames=frames,
     )
 
 
-def _deepcr(name, norm, sha256, units, threshold, citation, sentence):
+def _deepcr(name, norm, sha256, units, threshold, citation, sentence, camera, frames):
     return ModelInfo(
         name=name,
         title=f"deepCR {name}",
@@ -67,6 +73,8 @@ def _deepcr(name, norm, sha256, units, threshold, citation, sentence):
         sentence=sentence,
         aliases=(f"deepCR_{name.replace('-', '_')}", f"deepCR {name}",
                  *(("deepCR",) if name == SHIPPED else ())),
+        camera=camera,
+        frames=frames,
     )
 
 
@@ -77,6 +85,8 @@ ROWS = (
         "ground_imaging",
         "f8c4ea75dc9b212b8786a95d583dd9cd0b8ec95a53fd3d4cfbfe40c4c0cf267b",
         "Any ground-based imager; trained on Las Cumbres Observatory frames.",
+        "imagers on the ground",
+        (("TELESCOP", "^(?!HST|JWST)"),),
     ),
     _cosmic_conn(
         "NRES",
@@ -84,6 +94,8 @@ ROWS = (
         "LCO_NRES",
         "2f676afb81286c0810facf81236e3ef1651a04a2142d6443388ec76313a8a5be",
         "Spectra of the LCO NRES echelle spectrographs.",
+        "LCO NRES",
+        (("INSTRUME", "NRES"),),
     ),
     _cosmic_conn(
         "HST_ACS_WFC",
@@ -91,6 +103,8 @@ ROWS = (
         "HST_ACS_WFC",
         "e4bcde26104c9c93548c6d68f2d455e5b9b6af985d62b15cb0157c54bcf4eb00",
         "HST ACS/WFC images in electrons; other units lose rays.",
+        "HST ACS",
+        (("TELESCOP", "^HST"), ("INSTRUME", "^ACS")),
     ),
     _deepcr(
         SHIPPED,
@@ -100,6 +114,8 @@ ROWS = (
         0.5,
         f"{_DEEPCR}; Kwon, Zhang & Bloom 2021, RNAAS 5, 98 (deepCR)",
         "HST images in electrons; comes with glview.",
+        "HST ACS",
+        (("TELESCOP", "^HST"),),  # on STIS it was the best of seven
     ),
     _deepcr(
         "WFC3-UVIS",
@@ -109,6 +125,8 @@ ROWS = (
         0.15,
         f"{_DEEPCR}; Chen et al. 2024, doi:10.3847/1538-4357/ad1602 (deepCR)",
         "HST WFC3/UVIS images; its confidence is low, so the threshold is 0.15.",
+        "HST WFC3",
+        (("TELESCOP", "^HST"), ("INSTRUME", "^WFC3")),
     ),
     _deepcr(
         "decam",
@@ -118,6 +136,8 @@ ROWS = (
         0.5,
         f"{_DEEPCR} (deepCR)",
         "DECam images; its authors call it preliminary.",
+        "DECam",
+        (("INSTRUME", "^DECam"),),
     ),
     ModelInfo(
         name="lacosmic",

@@ -4,6 +4,8 @@ from imgui_bundle import imgui
 
 from glview.ui.widgets import choice, mark, tip, wrapped
 
+MIND = (1.0, 0.85, 0.55)
+
 
 def detect_panel(desk):
     """Draw the panel; `desk.detector` does the work."""
@@ -11,10 +13,13 @@ def detect_panel(desk):
     if document is None:
         return
     _models(desk, document)
+    if misfit := desk.detector.choice.misfit(document):
+        wrapped(misfit, MIND)
     if document.detection.running:
         _under_way(desk)
     else:
         _ready(desk, document)
+        _searched(document.detection)
     for line in reversed(document.detection.status.splitlines()):  # the newest is in sight
         wrapped(line)
 
@@ -59,6 +64,13 @@ def _ready(desk, document):
         imgui.same_line()
         share = f"{100 * detector.pace.fraction:.0f} %"
         imgui.text_disabled(f"at work on {busy.image.name}: {share}")
+
+
+def _searched(detection):
+    """How much of the frame the confidence is of, unless it is all."""
+    if detection.confidence is not None and detection.covered < 1.0:
+        where = "dark in the overview" if detection.gaps else "where is not saved"
+        wrapped(f"Only {detection.covered:.1%} of the frame was searched; {where}", MIND)
 
 
 def _models(desk, document):

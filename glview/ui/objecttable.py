@@ -11,7 +11,7 @@ from glview.ui.widgets import choice, mark, tip
 
 NAME = "Object table"
 COLUMNS = {  # name in core.listing -> header, width in letters, text of a row
-    "id": ("id", 4, lambda row: str(row["id"]) if row["id"] else "-"),
+    "id": ("id", 4, lambda row: str(row["id"])),
     "x": ("x", 5, lambda row: f"{row['cx'] + 1:.1f}"),
     "y": ("y", 5, lambda row: f"{row['cy'] + 1:.1f}"),
     "area": ("area", 4, lambda row: str(row["area"])),
@@ -29,7 +29,7 @@ class ObjectTable:
     """Remembers what was typed, and what it was scrolled and sorted for."""
 
     def __init__(self):
-        self._text, self._missed = "", False
+        self._text = ""
         self._focus, self._flights, self._place, self._sort = False, -1, 0, None
 
     def ask(self):
@@ -60,17 +60,12 @@ class ObjectTable:
         if self._focus:
             imgui.set_keyboard_focus_here()
             self._focus = False
-        typed, self._text = imgui.input_text_with_hint("##find", "id, or x, y", self._text)
+        typed, self._text = imgui.input_text_with_hint("##find", "id, or x, y", self._text,
+                                                       imgui.InputTextFlags_.auto_select_all.value)
         mark(desk, "Find")
         tip("Type an object's number, or a FITS position x, y, to fly there (Ctrl+F)")
         if typed:
-            number = desk.listing.find(self._text)
-            self._missed = number < 0 and bool(self._text.strip())
-            if number >= 0:
-                desk.listing.select(document, number)
-        if self._missed:
-            imgui.same_line()
-            imgui.text_disabled("none")
+            desk.workspace.told = desk.listing.go(document, self._text)
 
     def _sorted(self, listing):
         """Take over a click on a header, or show what it was sorted by elsewhere."""

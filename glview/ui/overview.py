@@ -55,11 +55,10 @@ class Overview:
 
 
 def _unsearched(document, place):
-    """Darken what a detection under way has not been over."""
+    """Darken what no detection has been over, as far as that is known."""
     whole, corner, scale, draw = place
-    if not document.detection.running or document.detection.coverage is None:
-        return
-    for y0, x0, y1, x1 in document.detection.coverage.missing():
+    gaps = document.detection.gaps
+    for y0, x0, y1, x1 in gaps.missing() if gaps is not None else ():
         (py, px), (qy, qx) = whole.to_pane(y0, x0), whole.to_pane(y1, x1)
         draw.add_rect_filled((corner.x + min(px, qx) / scale.x, corner.y + min(py, qy) / scale.y),
                              (corner.x + max(px, qx) / scale.x, corner.y + max(py, qy) / scale.y),

@@ -2,7 +2,6 @@
 
 from imgui_bundle import imgui
 
-from glview.core.outline import outline_of
 from glview.core.verdicts import ACCEPTED, REJECTED
 from glview.ui.outlines import draw_lines
 
@@ -36,7 +35,7 @@ def draw_selected(draw, to_screen, rectangle, outlined):
     """
     if outlined is None:
         return
-    (y0, x0, y1, x1), inside, state = outlined
-    if inside is not None:
-        draw_lines(draw, to_screen, outline_of((y0, x0), inside), colour_of(state))
+    (y0, x0, y1, x1), lines, state = outlined
+    if lines is not None:
+        draw_lines(draw, to_screen, lines, colour_of(state))
     rectangle(y0 - PAD, x0 - PAD, y1 + PAD, x1 + PAD, colour_of(state))

@@ -113,7 +113,7 @@ def _one(desk, where, corners, side):
         imgui.set_tooltip(describe(row, state))
     if clicked:
         listing.select(desk.workspace.document, number)
-    imgui.text_disabled(f"{place + 1}: {row['area']} px")
+    imgui.text_disabled(f"{row['id']}: {row['area']} px")
 
 
 def describe(found, state):

@@ -11,6 +11,7 @@ from bench.programs import ProgramError, environment, glview
 
 SIZE, MODEL = 4, "ACS-WFC"
 COUNTS = 8, 3  # frames; with --quick
+OVERHEAD = 10  # per cent over the network alone
 ALONE = """
 import sys, time
 import numpy as np
@@ -46,6 +47,8 @@ def measure(frames, options):
                         ("glview detect, its searches added up", stages),
                         ("the network alone, frames in memory", alone)):
         table.add(name, len(times), report.seconds(times), report.ratio(times, alone))
+    over = 100 * (report.median(whole) / report.median(alone) - 1)
+    table.notes.append(f"Overhead {report.against(over, OVERHEAD, '%')} ({over:.0f} %)")
     table.notes.append("Reading, searching and writing overlap; loading torch is in the first row.")
     return [table]
 
