@@ -195,6 +195,7 @@ class Autosave:
         kept.state, document.barred = "on", ""
         if not restore:
             self._clear(kept)
+            self.workspace.told = "Discarded what was not saved; the mask is as it is on disk"
             return
         found = question.found
         known = recovering.restore(document, found)

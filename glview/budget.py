@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LEAST = 16 << 20
+LEAST_GPU = 64 << 20  # the fewest tiles that draw the panes, and previews
 UNKNOWN = 8 << 30  # taken for the machine's memory where the system does not tell
 GPU = 512 << 20  # no driver tells what is free in a way that all share
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -46,12 +47,18 @@ def machine_memory():
         return whole
 
 
-def parse_size(text):
-    """Bytes of "512M", "2G", "1.5GiB", "800000000"; raises ValueError for anything else."""
+def parse_size(text, least=LEAST):
+    """Bytes of "512M", "2G", "1.5GiB", "800000000"; raises ValueError for anything else, and for
+    less than `least`."""
     found = _SIZE.fullmatch(text)
-    if found is None or (size := int(float(found[1]) * _UNITS[found[2].upper()])) < LEAST:
-        raise ValueError(f"{text!r} is no size from {LEAST >> 20}M on, such as 512M or 2G")
+    if found is None or (size := int(float(found[1]) * _UNITS[found[2].upper()])) < least:
+        raise ValueError(f"{text!r} is no {words_of(least)} or 2G")
     return size
+
+
+def words_of(least):
+    """What a size that is allowed is called."""
+    return f"size from {least >> 20}M on, such as 512M"
 
 
 def size_text(nbytes):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import glview
 from glview.arguments import UsageError, add_dq, add_precision, named, share
-from glview.budget import parse_size
+from glview.budget import LEAST, LEAST_GPU, parse_size, words_of
 
 COMMANDS = {
     "detect": ("glview.batch.command", "find the cosmic rays of many frames, without a window"),
@@ -103,10 +103,11 @@ def parser():
         help="with --screenshot: take the first picture, do not wait until it is sharp")
     add("--pane", choices=("image", "mask", "all"), default="all",
         help="with --screenshot: one pane alone, or the whole window (default)")
-    add("--memory", type=named(parse_size, "size such as 2G"), metavar="SIZE",
+    add("--memory", type=named(parse_size, words_of(LEAST)), metavar="SIZE",
         help="what glview may keep of images and masks in memory (default: a quarter of it); less "
              "gives coarser pictures, not errors")
-    add("--gpu-memory", type=named(parse_size, "size such as 512M"), metavar="SIZE",
+    add("--gpu-memory", type=named(lambda text: parse_size(text, LEAST_GPU), words_of(LEAST_GPU)),
+        metavar="SIZE",
         help="what tiles may take on the graphics card (default: 512M)")
     add("--cache", action="store_true",
         help="keep the reduced picture beside the file, so that it need not be read whole again")
@@ -178,8 +179,11 @@ def _show(names, options):
         raise UsageError("--pane is for --screenshot")
     if options.first and (options.detect or not options.screenshot):
         raise UsageError("--first is for --screenshot without --detect")
+    if options.screenshot and options.dq:
+        raise UsageError("--dq is for what is saved, and --screenshot saves no mask: leave it out")
     _check_model(options.model or "auto")
-    _check_state(options.state)
+    _check_place("--state", options.state)
+    _check_place("--screenshot", options.screenshot)
     entries = [library.entry_for(name, options.ext) for name in names]
     wanted = {field.name for field in fields(session.Options)}
     asked = session.Options(**{k: v for k, v in vars(options).items() if k in wanted})
@@ -202,12 +206,12 @@ def _check_model(name):
         raise UsageError(str(error)) from error
 
 
-def _check_state(name):
+def _check_place(option, name):
     if name is None:
         return
     path = Path(name)
     if not name or path.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
-        raise UsageError(f"--state needs the name of a file in a folder that can be written, "
+        raise UsageError(f"{option} needs the name of a file in a folder that can be written, "
                          f"not {name!r}")
 
 

@@ -40,9 +40,9 @@ class Part:
 class Detection:
     """What a model found.  confidence: (H, W) float32 in [0, 1], an array or, of a large frame, a
     Plane, or None; stamps: which tiles of it changed when; covered: share of the frame computed;
-    running: a model is at work; owed: what was there before that is not on disk; coverage: the map of where it was; provenance: model,
-    weights_sha256, tiling, ... of the confidence; part: where a detection that ended early can go
-    on, or None."""
+    running: a model is at work; owed: what was there before that is not on disk; coverage: the map
+    of where it was; provenance: model, weights_sha256, tiling, ... of the confidence; part: where a
+    detection that ended early can go on, or None."""
 
     stamps: Stamps
     confidence: np.ndarray | Plane | None = None

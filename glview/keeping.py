@@ -98,8 +98,7 @@ class Keeper:
             document.history.mark_saved(step)
             document.saved = stamp
             why = f": {result.why}" if result.why else ""
-            notices = self.workspace.notices
-            notices[:] = [one for one in notices if not one.startswith("NOT SAVED")]
+            self.workspace.unsay(document.image.name, "NOT SAVED")
             what = "the mask and the CR-cleaned image" if clean else "the mask"
             left_out = "" if clean or not same else "; without the CR-cleaned image saved before"
             document.dq = more["dq"]
@@ -113,8 +112,11 @@ class Keeper:
             self._save_next()
 
         def failed(error):
-            advice = "" if beside else "; Ctrl+Shift+S saves it beside the file"
-            self.workspace.notify(f"NOT SAVED: {error}{advice}")
+            tried = beside or getattr(error, "beside", False)
+            advice = "" if tried else "; Ctrl+Shift+S saves it beside the file"
+            name, why = document.image.name, str(error)
+            self.workspace.notify(
+                f"NOT SAVED: {why if name in why else f'{name}: {why}'}{advice}")
             self._save_next()
 
         self._jobs.start("save", work, done, failed)

@@ -111,9 +111,10 @@ class Library:
         if any(document.changed or document.detection.running
                for document in entry.documents.values()):
             self.workspace.notify(
-                f"{entry.name} was not read again, for its mask is not saved: save it beside the "
-                "file (Ctrl+Shift+S) or take back what you did.")
+                f"{entry.name} was not read again, for its mask is not saved. Ctrl+Shift+S, then "
+                "Ctrl+R saves it beside the file and reads that again.")
         elif entry.path is not None and not entry.loading:
+            self.workspace.unsay(entry.name)
             for key in tuple(entry.documents):
                 self._drop(entry, key)
             self.show(self.workspace.current)

@@ -65,7 +65,8 @@ class Reviewer:
             return counter.count(question, cancelled)
 
         self._jobs.start("objects", work, lambda counted: self._found(document, key, counted),
-                         lambda error: self.workspace.notify(f"Objects cannot be counted: {error}"))
+                         lambda error: self.workspace.notify(
+                             f"Objects cannot be counted: {error}", document.image.name))
 
     def _rests(self, document, key):
         """Whether only tiles of a detection have come, and so soon that they can wait."""

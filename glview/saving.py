@@ -15,7 +15,8 @@ from glview.core.mask import EDIT_ADD, EDIT_DELETE, FinalMask, MaskSettings
 from glview.core.plane import Plane
 from glview.core.stretch import Stretch
 
-OF_ONE_SAVE = {"covered", "dq", "reviewed", "cleaning", "look"}  # provenance that is made anew
+OF_ONE_SAVE = {"covered", "dq", "reviewed", "cleaning", "look", "objects", "masked"}
+"""Provenance that is made anew."""
 
 
 def read(image):

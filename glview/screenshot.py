@@ -1,10 +1,19 @@
 """A picture without a window: open, detect if asked for, draw, write a PNG."""
 
+import sys
 from contextlib import closing
 
 import numpy as np
 
-from glview.session import SessionError, first_look, look, show_first, work, workspace_for
+from glview.session import (
+    SessionError,
+    first_look,
+    look,
+    off_frame,
+    show_first,
+    work,
+    workspace_for,
+)
 from glview.settings import Settings
 
 
@@ -28,16 +37,26 @@ def run_screenshot(entries, options):
         show_first(desk, first)
         if options.first:
             desk.library.update()
+            _tell(desk.workspace.document, options)
             look(desk, options)
             for _ in range(3):  # Dear ImGui lays panels out in the first and names them in the next
                 desk.frame()
             _check(desk)
         else:
             _settle(desk)
+            _tell(desk.workspace.document, options)
             look(desk, options)
             work(desk, options)
             _settle(desk)
         _write(platform, desk, options.screenshot)
+
+
+def _tell(document, options):
+    """What is wrong with the file goes to the shell; a view off the image is refused."""
+    for note in document.image.notes:
+        print(f"glview: {document.image.name}: {note}", file=sys.stderr)
+    if wrong := off_frame(document, options):
+        raise SessionError(wrong)
 
 
 def _settle(desk):

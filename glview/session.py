@@ -210,8 +210,21 @@ def work(desk, options):
         desk.detector.expect()
 
 
+def off_frame(document, options):
+    """A sentence if the middle that is asked for lies off the image, or ""."""
+    height, width = document.image.shape
+    x, y = options.center or (1, 1)
+    if 0.5 <= x <= width + 0.5 and 0.5 <= y <= height + 0.5:
+        return ""
+    return (f"--center {x:g},{y:g} lies off {document.image.name}, whose pixels go from 1,1 to "
+            f"{width},{height}")
+
+
 def _look_at(workspace, document, options):
     if options.zoom is None and options.center is None:
+        return
+    if wrong := off_frame(document, options):
+        workspace.notify(wrong)
         return
     view = fitted(document.image.shape, (800, 800))
     x, y = options.center or (view.x + 0.5, view.y + 0.5)  # FITS pixels, the first is (1, 1)

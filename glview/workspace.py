@@ -4,6 +4,7 @@ One tree.  Settings are frozen dataclasses that are replaced, so equal values me
 what the user would want back goes through the document's history; only the main thread writes here.
 """
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,22 @@ class Workspace:
             self.notify(document.barred)
         return bool(document.readonly)
 
-    def notify(self, sentence):
-        """Show a sentence until the user closes it; the same sentence is shown once."""
+    def notify(self, sentence, name=""):
+        """Show a sentence until the user closes it; the same sentence is shown once.
+
+        name: of the file that it is about, which it begins with unless it has it anywhere.
+        """
+        if name and not _about(name).search(sentence):
+            sentence = f"{name}: {sentence}"
         if sentence not in self.notices:
             self.notices.append(sentence)
+
+    def unsay(self, name, begin=""):
+        """Take back the sentences about a file that begin so: they no longer hold."""
+        self.notices[:] = [one for one in self.notices
+                           if not (one.startswith(begin) and _about(name).search(one))]
+
+
+def _about(name):
+    """What finds a file's name in a sentence, and not in a longer name."""
+    return re.compile(rf"(?<!\S){re.escape(name)}(?!\w)")

@@ -64,10 +64,10 @@ def start(folder, *arguments, module="fakemodel", **options):
     (["a.fits", "--mask-only", "--probability"], "do not go together"),
     (["a.fits", "--in-place", "--probability"], "leave --probability out"),
     (["a.fits", "--model", "nonsense"], "there is no model 'nonsense'"),
-    (["a.fits", "-o", "a.fits"], "-o a.fits: File exists"),
+    (["a.fits", "-o", "a.fits"], "-o a.fits is a file"),
     (["a.fits", "--json", "no/folder/x.json"], "No such file"),
     (["a.fits", "--scheduler", "tcp://x:1", "--jobs", "2"], "--jobs is for this computer"),
-    (["*.fts"], "no file matches *.fts"), (["deep/a.fits", "a.fits", "-o", "out"], "both be saved"),
+    (["*.fts"], "no file matches *.fts"),
 ])
 def test_wrong_usage_is_told_in_words_before_any_work(detect, tmp_path, arguments, words):
     (tmp_path / "deep").mkdir()

@@ -143,9 +143,9 @@ def test_what_a_person_saves_while_the_search_goes_on_is_left_alone(tmp_path, me
 def test_what_is_saved_at_the_last_moment_is_not_written_over(tmp_path, monkeypatch):
     path, hand, standing = mosaic(tmp_path), np.ones((40, 50), bool), writing.done.standing
 
-    def late(*arguments):
-        found = standing(*arguments)
-        if not load_mask(path, 3):
+    def late(item, source, image, *more):
+        found = standing(item, source, image, *more)
+        if image.hdu == COUNT and not load_mask(path, 3):
             save_mask(path, hand, hdu=3, method="beside")
         return found
 

@@ -6,10 +6,12 @@ from astropy.io import fits
 from PIL import Image
 
 from glview import budget
-from glview.budget import Budget, parse_size, size_text
-from glview.gl.tilestore import FEWEST, count_for
+from glview.budget import LEAST_GPU, Budget, parse_size, size_text
+from glview.cli import main
+from glview.core import tiles
+from glview.gl.tilestore import FEWEST, PREVIEWS, count_for
 from glview.library import entry_for, fill
-from glview.opening import look_into
+from glview.opening import PREVIEW, look_into
 
 
 @pytest.mark.parametrize(("text", "size"), [
@@ -51,9 +53,20 @@ def test_a_container_may_have_less_than_its_machine(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(("nbytes", "count"), [
-    (0, FEWEST), (16 << 20, FEWEST), (512 << 20, 227), (9 << 30, 4096)])
+    (0, FEWEST), (64 << 20, 21), (512 << 20, 220), (9 << 30, 4088)])
 def test_the_gpu_budget_gives_a_number_of_tiles(nbytes, count):
     assert count_for(nbytes) == count
+    preview = 4 * PREVIEW * PREVIEW
+    kept = count * tiles.SIZE * tiles.SIZE * 9 + PREVIEWS * preview
+    assert kept <= nbytes or nbytes < LEAST_GPU
+
+
+@pytest.mark.parametrize(("option", "size", "least"), [
+    ("--gpu-memory", "16M", "64M"), ("--memory", "10", "16M"), ("--memory", "many", "16M")])
+def test_too_small_a_budget_is_refused_with_the_least(capsys, option, size, least):
+    with pytest.raises(SystemExit):
+        main([option, size, "frame.fits"])
+    assert f"{size!r} is no size from {least} on, such as 512M" in capsys.readouterr().err
 
 
 def test_decoded_pixels_that_readers_keep_are_counted(tmp_path):

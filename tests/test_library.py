@@ -175,21 +175,20 @@ def test_an_array_is_there_at_once(desk_of):
         entry_of_array(np.zeros(3))
 
 
-def test_work_that_has_begun_is_not_replaced_by_what_was_saved(desk_of, frame, monkeypatch):
+def test_until_what_was_saved_is_there_a_picture_cannot_be_changed(desk_of, frame, monkeypatch):
     first = desk_of(frame)
-    work_on(first.show(0))
+    shown = work_on(first.show(0))
     first.library.save()
     first.settle()
-    desk, painted, read = desk_of(frame), threading.Event(), saving.read
-    monkeypatch.setattr(saving, "read", lambda image: painted.wait(20) and read(image))
+    desk, gate, read = desk_of(frame), threading.Event(), saving.read
+    monkeypatch.setattr(saving, "read", lambda image: gate.wait(20) and read(image))
     desk.library.show(0)
     while desk.document is None:
         desk.jobs.collect()
-    paint(desk.document, 30)
-    painted.set()
+    assert "still being read" in desk.document.readonly
+    gate.set()
     desk.settle()
-    assert desk.document.detection.confidence is None
-    assert "saved with this picture earlier" in desk.workspace.notices[0]
+    assert not desk.document.readonly and (mask_of(desk.document) == shown).all()
 
 
 def test_a_saved_mask_that_cannot_be_read_is_told_and_the_picture_stays(desk_of, frame):

@@ -260,7 +260,8 @@ def test_a_side_file_that_others_wrote_meanwhile_is_not_overwritten(desk_of, fra
     desk.settle()
     assert side.read_bytes() == theirs and document.changed
     notice, = desk.workspace.notices
-    assert notice.startswith("NOT SAVED: frame.fits.glview.fits was changed") and "away" in notice
+    assert notice.startswith("NOT SAVED") and "frame.fits.glview.fits was changed" in notice
+    assert "move it away" in notice
     side.rename(side.with_name("theirs.fits"))
     desk.library.save(beside=True)
     desk.settle()

@@ -205,7 +205,7 @@ def test_a_file_that_cannot_be_read_is_told(desk):
     document = opening.document_of(opening.look_at((image,), image))
     tell(document, np.ones(SHAPE, np.float32))
     assert desk.settle(document).objects is None
-    assert desk.workspace.notices == ["Objects cannot be counted: it became shorter"]
+    assert desk.workspace.notices == ["a: Objects cannot be counted: it became shorter"]
 
 
 def test_ranking_is_by_area_flux_or_confidence(desk):

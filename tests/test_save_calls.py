@@ -8,7 +8,7 @@ import glview
 from glview.core.parts import OBJECT
 from glview.files import dq
 from glview.files.extensions import ORIGIN
-from glview.files.save import SaveError
+from glview.files.save import OF_BATCHES, SaveError
 
 SHAPE = (20, 30)
 PROBABILITY = np.random.default_rng(2).random(SHAPE, np.float32)
@@ -74,8 +74,8 @@ def test_the_image_itself_is_no_side_file(frame, tmp_path):
 
 def test_the_help_says_what_can_be_given():
     told = " ".join(glview.save_mask.__doc__.split())
-    for name in [name for name, *_ in ORIGIN if name not in ("unseen", "dq")]:
-        assert f"{name}" in told, name
+    for name in {name for name, *_ in ORIGIN} - OF_BATCHES - {"dq"}:
+        assert f'"{name}"' in told, name
     assert all(f'"{name}"' in told for name in dq.CONVENTIONS)
     assert "extensions.origin_cards" not in told and "dq.CONVENTIONS" not in told
     objects = " ".join(glview.find_objects.__doc__.split())

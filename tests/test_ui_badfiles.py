@@ -68,7 +68,7 @@ def test_the_first_file_may_be_the_broken_one(tmp_path, frame):
     (tmp_path / "broken.fits").write_bytes(b"")
     with Robot(tmp_path / "broken.fits", frame) as robot:
         assert robot.document is None
-        assert robot.reads("broken.fits")
+        assert sum("is empty" in text for text in robot.texts()) == 1, "once is enough"
         for key in ("D", "N", "1", "F", "I", "Ctrl+S", "Ctrl+Z", "Left", "B", "Ctrl+H"):
             robot.key(key)
         robot.click((300, 300))

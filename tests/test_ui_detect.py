@@ -108,7 +108,7 @@ def test_a_failure_restores_and_says_why(robot, children):
     robot.key("D")
     children[0].events = [READY, EVERYWHERE, {"error": "out of memory; close some"}]
     robot.frame(3)
-    assert robot.workspace.notices == ["Detection failed: out of memory; close some"]
+    assert robot.workspace.notices == ["array: Detection failed: out of memory; close some"]
     assert robot.document.detection.confidence is None and not robot.document.changed
     assert not robot.document.detection.running and robot.desk.detector.running is None
     robot.key("B")
@@ -273,7 +273,7 @@ def test_a_child_that_is_killed_is_told_and_can_be_started_again():
         os.kill(inner._process.pid, signal.SIGKILL)
         robot.until(lambda: not robot.document.detection.running)
         (notice,) = robot.workspace.notices
-        assert notice.startswith("Detection failed:") and "memory" in notice
+        assert notice.startswith("array: Detection failed:") and "memory" in notice
         assert "Traceback" not in notice
         assert robot.document.detection.confidence is None
         robot.key("D")

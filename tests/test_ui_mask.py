@@ -173,6 +173,7 @@ def test_the_mask_pane_can_show_the_confidence(robot):
 def test_the_pencil_adds_in_green_in_the_frame_of_the_event(robot):
     robot.key("B")
     seen = []
+    below = robot.places["Threshold"]
     paint(robot, (20, 30), (20, 38), steps=8,
           look=lambda: seen.append(robot.document.edits.added))
     assert seen[:4] == [2, 3, 4, 5]
@@ -185,6 +186,7 @@ def test_the_pencil_adds_in_green_in_the_frame_of_the_event(robot):
     assert len(robot.document.history.done) == 1
     robot.settle()
     assert robot.reads("by hand: 9 added, 0 deleted") and robot.reads("3 objects, 30 pixels")
+    assert robot.places["Threshold"] == below, "it stays where it was"
     assert robot.view == View(30, 40, ZOOM), "a pencil does not pan"
 
 

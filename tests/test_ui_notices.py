@@ -55,9 +55,8 @@ def test_a_refused_reading_says_what_to_press(tmp_path):
 def test_a_save_beside_that_failed_is_not_what_is_advised(tmp_path, key):
     path = tmp_path / "one.fits.gz"
     path.write_bytes(gzip.compress(written(tmp_path, "one.fits").read_bytes()))
-    (tmp_path / "one.fits.gz.glview.fits").write_text("mine")
     with Robot(path) as robot:
-        robot.workspace.notices.clear()
+        (tmp_path / "one.fits.gz.glview.fits").write_text("mine")
         painted(robot)
         robot.key(key)
         robot.settle()

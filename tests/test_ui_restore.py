@@ -95,6 +95,7 @@ def test_show_is_a_look_before_the_answer_and_discard_throws_away(sit, frame, tm
     robot.click("restore:show")
     robot.click("restore:discard")
     assert not mask_of(robot.document).any() and not robot.document.changed
+    assert robot.workspace.told.startswith("Discarded what was not saved")
     paint(robot, 100, 20)
     once = mask_of(robot.document)
     assert once.any()
@@ -238,8 +239,10 @@ def test_the_second_window_on_a_file_only_looks(sit, frame, tmp_path):
     paint(robot, 50, 40)
     robot.key("D")
     robot.frame(3)
-    robot.key("Ctrl+S")
-    robot.settle()
+    for key in ("Ctrl+S", "Ctrl+D", "G"):
+        robot.key(key)
+        robot.settle()
+        assert "nothing to do" not in robot.workspace.told, key
     assert not mask_of(robot.document).any() and robot.document.detection.confidence is None
     assert len(open_images(frame)) == 1 and not list((tmp_path / "unsaved").glob("*.glog"))
     first.release()

@@ -52,7 +52,8 @@ def parser():
     add("--overwrite", action="store_true", help="do again what is done, or saved by hand")
     add("--shard", type=named(_shard, "part such as 1/8"), default=(1, 1), metavar="I/N",
         help="only the I-th of N parts of the sorted files; the first is 1/N")
-    add("--scheduler", metavar="tcp://HOST:PORT", help="let the workers of a Dask cluster do it")
+    add("--scheduler", type=named(_address, "address such as tcp://head:8786"),
+        metavar="tcp://HOST:PORT", help="let the workers of a Dask cluster do it")
     arguments.add_json(add, "a line of JSON for each image")
     return made
 
@@ -81,6 +82,12 @@ def _device(text):
     return text
 
 
+def _address(text):
+    if not re.fullmatch(r"[a-z]+://.+:[0-9]+", text):
+        raise ValueError(text)
+    return text
+
+
 def _shard(text):
     part, parts = (int(number) for number in text.split("/"))
     if not 1 <= part <= parts:
@@ -94,6 +101,8 @@ def main(words):
     try:
         request = _request(options)
         items = plan(options.files, options.ext, options.output, options.shard)
+        for folder in {item.output.parent for item in items} if options.output else ():
+            _make_folder(folder)
         with _lines(options.json) as lines, interrupts(not options.scheduler) as stop:
             return _run(items, request, options, lines, stop)
     except UsageError as error:
@@ -135,6 +144,8 @@ def _request(options):
         raise UsageError("--in-place saves the mask too: leave --probability out")
     if options.scheduler and options.jobs > 1:
         raise UsageError("--jobs is for this computer; a cluster has as many as it has workers")
+    if options.device.startswith("cuda") and not options.scheduler:
+        _check_device(options.device)
     model = _model(options.model)
     keep = ["CR_MASK"] * (not options.probability) + ["CR_PROBABILITY"] * (not options.mask_only)
     _make_folder(options.output)
@@ -155,11 +166,23 @@ def _model(name):
     return name
 
 
+def _check_device(name):
+    """Told once, and not for each file."""
+    from glview.models.detector import place_of
+
+    try:
+        place_of(name)
+    except registry.ModelError as error:
+        raise UsageError(f"--device {name}: {error}") from error
+
+
 def _make_folder(folder):
     if folder is None:
         return
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise UsageError(f"-o {folder} is a file: give the results a folder") from error
     except OSError as error:
         raise UsageError(f"-o {folder}: {error.strerror}") from error
 

@@ -3,6 +3,7 @@
 import math
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -23,12 +24,13 @@ NOTHING, DONE, EDITED = "nothing", "done", "edited"
 @dataclass(frozen=True)
 class _Saved:
     """One saved mask: the names of its extensions, its provenance; fresh: younger than the image;
-    here: in the place that this run would write to."""
+    here: in the place that this run would write to; where: the file."""
 
     names: frozenset[str]
     origin: dict
     fresh: bool
     here: bool
+    where: Path
 
     @property
     def edited(self):
@@ -45,21 +47,27 @@ class _Saved:
 
 
 def standing(item, source, image, request, wanted):
-    """NOTHING, DONE or EDITED.
+    """(NOTHING, DONE or EDITED, what a Row tells of the mask that stands).
 
     source, image: the open file and the plane in question. wanted: () -> provenance that the
     result would have; asked only if there is something to compare it with.
     """
     saved = _in_side(item, source, image, request)
     if request.in_place or item.output in side_files(item.path):  # where the window looks
-        saved += _in_file(source, image, request)
+        saved += _in_file(item, source, image, request)
     for one in saved:
         asked = one.edited or (one.here and one.fresh and one.names >= set(request.keep))
         asked = asked and request.dq in (None, "plain", one.origin.get("dq"))
         asked = asked and one.bits >= (request.bits or EVERY)
         if asked and _same(one.origin, wanted(), "CR_MASK" in request.keep):
-            return DONE
-    return EDITED if any(one.edited for one in saved) else NOTHING
+            return DONE, _figures(one)
+    edited = [one for one in saved if one.edited]
+    return (EDITED, _figures(edited[0])) if edited else (NOTHING, {})
+
+
+def _figures(saved):
+    known = {name: saved.origin.get(name) for name in ("threshold", "objects", "masked")}
+    return known | {"output": os.fsdecode(saved.where)}
 
 
 def _same(known, wanted, masked):
@@ -75,13 +83,13 @@ def _same(known, wanted, masked):
             and all(known.get(key, 0) == wanted[key] for key in grown))
 
 
-def _in_file(source, image, request):
+def _in_file(item, source, image, request):
     """Masks in the image's own file."""
     if not is_fits(source):
         return []
     hdus = scan(source.fd).hdus
     own = [one for one in hdus if is_own(one) and belongs(one, hdus[image.hdu], hdus)]
-    return _grouped(of_plane(own, image.plane), True, request.in_place)
+    return _grouped(of_plane(own, image.plane), True, request.in_place, item.path)
 
 
 def _in_side(item, source, image, request):
@@ -95,7 +103,8 @@ def _in_side(item, source, image, request):
         return []
     own = [one for one in hdus if is_own(one) and one.cards.get("CREXT") == image.hdu]
     fresh = side.stamp[2] >= os.stat(item.path).st_mtime_ns
-    return _grouped(of_plane(own, image.plane), fresh, not request.in_place or closed(item, source))
+    return _grouped(of_plane(own, image.plane), fresh, not request.in_place or closed(item, source),
+                    item.output)
 
 
 def closed(item, source):
@@ -103,8 +112,8 @@ def closed(item, source):
     return bool(source.packed) or not is_fits(source) or not os.access(item.path, os.W_OK)
 
 
-def _grouped(hdus, fresh, here):
+def _grouped(hdus, fresh, here, where):
     if not hdus:
         return []
     names = frozenset(one.name.upper() for one in hdus)
-    return [_Saved(names, provenance_of(hdus[0].cards), fresh, here)]
+    return [_Saved(names, provenance_of(hdus[0].cards), fresh, here, where)]

@@ -83,10 +83,10 @@ def _frame(item, request, models, most, picture):
     try:
         model = models.name_for(request.model, image.header)
         if not request.overwrite:
-            stands = done.standing(item, source, image, request,
-                                   lambda: models.origin(model, request, image))
+            stands, figures = done.standing(item, source, image, request,
+                                            lambda: models.origin(model, request, image))
             if stands != done.NOTHING:
-                return left_alone(item, stands, model, known)
+                return left_alone(item, stands, model, known | figures, image.notes)
         if request.dq is not None:
             dq.check(source, image, request.dq)  # before the search, which takes long
         began = time.perf_counter()
@@ -100,12 +100,14 @@ def _frame(item, request, models, most, picture):
         return rows.failed(item, error, **known)
 
 
-def left_alone(item, stands, model, known):
-    """The Row of an image of which DONE or EDITED stands; known: see `about`."""
+def left_alone(item, stands, model, known, notes=()):
+    """The Row of an image of which DONE or EDITED stands; known: see `about` and `done.standing`;
+    notes: of the image."""
+    known = known | {"model": model, "warned": bool(notes)}
     if stands == done.DONE:
-        return rows.Row(item.name, status=rows.SKIPPED, model=model, **known)
+        return rows.Row(item.name, status=rows.SKIPPED, notes=notes, **known)
     note = "saved by hand under other settings: left as it is (--overwrite replaces it)"
-    return rows.Row(item.name, status=rows.KEPT, notes=(note,), model=model, **known)
+    return rows.Row(item.name, status=rows.KEPT, notes=(*notes, note), **known)
 
 
 def about(image):

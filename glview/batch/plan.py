@@ -2,7 +2,7 @@
 
 import glob
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from glview.arguments import UsageError
@@ -56,25 +56,30 @@ def plan(names, ext=None, folder=None, shard=(1, 1)):
 
     names: files, folders and patterns; a name may end in `[EXT]`. ext: for all of them.
     folder: where the results go, None for beside each image. shard: (i, n), the i-th of n parts.
-    Raises UsageError before any work: a pattern or a folder without an image, or two results of
-    one name.
+    In there, what is below a folder that was named keeps its folders; where two would still be of
+    one name, all keep those below the one that holds them all.
+    Raises UsageError before any work: a pattern or a folder without an image.
     """
     found = {}
-    for path, wanted in (pair for name in names for pair in _expand(name, ext)):
+    for path, wanted, top in (one for name in names for one in _expand(name, ext)):
         path = Path(os.path.abspath(path))
-        known = found.setdefault(os.path.realpath(path), (path, {}))
+        known = found.setdefault(os.path.realpath(path), (path, {}, os.path.abspath(top)))
         known[1][wanted] = None
     if not found:
         raise UsageError(f"there is nothing to search: all of it is glview's own (*{SIDE})")
-    items = [Item(path, _merged(exts), _output(path, folder)) for path, exts in found.values()]
+    items = [Item(path, _merged(exts), _output(path, top, folder))
+             for path, exts, top in found.values()]
+    if len({item.output for item in items}) < len(items):
+        top = os.path.commonpath([item.path.parent for item in items])
+        items = [replace(item, output=_output(item.path, top, folder)) for item in items]
     items.sort(key=lambda item: os.fspath(item.path))
-    _check_outputs(items)
     part, parts = shard
     return items[part - 1 :: parts]
 
 
 def _expand(name, ext):
-    """(path, ext) of every file that a word of the command line stands for."""
+    """(path, ext, folder that its results are told apart below) of every file that a word of the
+    command line stands for."""
     name = os.fspath(name)
     path, wanted = locate(name, ext)
     if os.path.lexists(path):
@@ -89,8 +94,9 @@ def _expand(name, ext):
     else:
         found = [path]  # a file that is missing is told like any other that cannot be read
     for one in found:
-        files = _below(one) if os.path.isdir(one) else [one]
-        yield from ((file, wanted) for file in files if not _is_own(file))
+        whole = os.path.isdir(one)
+        yield from ((file, wanted, one if whole else os.path.dirname(file))
+                    for file in (_below(one) if whole else [one]) if not _is_own(file))
 
 
 def _below(folder):
@@ -120,16 +126,8 @@ def _merged(exts):
     return (None,) if None in exts else tuple(sorted(exts))
 
 
-def _output(path, folder):
+def _output(path, top, folder):
     if folder is None:
         return side_files(path)[0]
-    return Path(os.path.abspath(folder)) / (path.name + SIDE)
-
-
-def _check_outputs(items):
-    taken = {}
-    for item in items:
-        other = taken.setdefault(os.fspath(item.output), item)
-        if other is not item:
-            raise UsageError(f"{other.name} and {item.name} would both be saved as "
-                             f"{path_text(item.output)}; give them folders of their own")
+    below = Path(os.path.abspath(folder)) / path.relative_to(top)
+    return below.with_name(path.name + SIDE)

@@ -1,11 +1,14 @@
 """What the person sees: the table as it grows, a bar on a terminal, lines of JSON."""
 
 import json
+import os
 import sys
 from collections import Counter
+from dataclasses import replace
 
 from glview.arguments import say
 from glview.batch.rows import DONE, FAILED, KEPT, SKIPPED, STAGES
+from glview.files.source import path_text
 
 WIDEST = 44  # characters of a file's name in the table
 HEAD = f"{'shape':>13} {'read':>8} {'infer':>8} {'write':>8} {'objects':>8} {'masked':>9}  result"
@@ -25,9 +28,11 @@ class Report:
     def __init__(self, items, table, lines=None, bar=False):
         self.counts = Counter()
         self._table, self._lines, self._files = table, lines, len(items)
-        self._width = min(WIDEST, max([20] + [len(item.path.name) + 8 for item in items]))
+        self._width = min(WIDEST, max([20] + [len(item.path.name) + 8 for item in items]
+                          + [len(folder) + 20 for folder in _folders(items).values()]))
         self._totals = dict.fromkeys(STAGES, 0.0)
-        self._pixels, self._finished = 0, 0.0
+        self._pixels, self._finished, self._warned = 0, 0.0, 0
+        self._folders = _folders(items)
         self._bar = _bar(len(items)) if bar else None
 
     def add(self, row):
@@ -36,6 +41,7 @@ class Report:
             self._say(f"{'image':<{self._width}} {HEAD}")
             self._say(f"{'':<{self._width}} {UNITS}")
         self.counts[row.status] += 1
+        self._warned += row.warned
         self._finished += row.share
         if row.status == DONE:
             self._pixels += row.pixels
@@ -43,7 +49,8 @@ class Report:
                 self._totals[stage] += seconds
         if self._lines is not None:
             say(json.dumps(row.record()), self._lines)
-        for line in table_lines(row, self._width):
+        folder = self._folders.get(row.file, "")
+        for line in table_lines(replace(row, name=folder + row.name), self._width):
             self._say(line)
         self.tick()
 
@@ -67,7 +74,11 @@ class Report:
                  (FAILED, "failed"))
         counts = ", ".join(f"{self.counts[key]} {text}" for key, text in names if self.counts[key])
         yield ""
-        yield f"{'Stopped: ' if stopped else ''}{counts or 'nothing to do'}; {seconds:.1f} s."
+        warned = f", {self._warned} with warnings" if self._warned else ""
+        yield (f"{'Stopped: ' if stopped else ''}{counts or 'nothing to do'}{warned}; "
+               f"{seconds:.1f} s.")
+        if stopped and (left := self._files - int(self._finished + 1e-6)):
+            yield f"{left} of {self._files} files are left; the same command goes on with them."
         if self.counts[DONE]:
             megapixels = self._pixels / 1e6
             parts = ", ".join(f"{stage} {self._totals[stage]:.1f}" for stage in STAGES)
@@ -78,6 +89,15 @@ class Report:
         if self._bar is not None:
             self._bar.clear()  # the bar is on another stream, but perhaps on the same terminal
         say(line, self._table)
+
+
+def _folders(items):
+    """{file: its folder below that of all files}, for those whose name is another one's too."""
+    count = Counter(item.path.name for item in items)
+    twice = [item for item in items if count[item.path.name] > 1]
+    top = os.path.commonpath([item.path.parent for item in twice]) if twice else ""
+    below = {item.name: path_text(os.path.relpath(item.path.parent, top)) for item in twice}
+    return {name: f"{folder}/" for name, folder in below.items() if folder != "."}
 
 
 def table_lines(row, width):

@@ -15,7 +15,8 @@ class Row:
 
     share: of its file's images, so that those of one file sum up to 1. seconds: of each stage.
     objects, masked: connected objects and pixels of the mask. method: where the result was saved:
-    "extension", "side file" or "folder". notes: sentences for the user. error: why it failed.
+    "extension", "side file" or "folder". notes: sentences for the user; warned: one of them is
+    about the file, which is truncated, say. error: why it failed.
     """
 
     file: str
@@ -33,6 +34,7 @@ class Row:
     method: str = ""
     output: str = ""
     notes: tuple[str, ...] = ()
+    warned: bool = False
     error: str = ""
 
     @property

@@ -82,14 +82,14 @@ class Writer:
         origin, request, began = found.origin, self._request, time.perf_counter()
         settings = MaskSettings(origin["threshold"], origin["dilation"], origin["shape"])
         mask = final_mask(found.confidence, settings)
+        objects, masked = len(find_objects(found.confidence, settings)), int(np.count_nonzero(mask))
+        origin = {**origin, "objects": objects, "masked": masked}
         content = Content(
             mask if "CR_MASK" in request.keep else None,
             found.confidence if "CR_PROBABILITY" in request.keep else None,
             provenance={**origin, "version": glview.__version__, "unseen": True}, dq=request.dq,
             precision=None if request.bits is None else 2.0**-request.bits)
-        objects = len(find_objects(found.confidence, settings))
-        return _Made(found, content, objects, int(np.count_nonzero(mask)),
-                     time.perf_counter() - began)
+        return _Made(found, content, objects, masked, time.perf_counter() - began)
 
     def _saved(self, group):
         """The Rows of results of one file, saved in one step, or else one by one."""
@@ -137,7 +137,7 @@ class Writer:
         packed = image.source is not None and image.source.packed
         source = image.source if packed else open_source(frame.item.path)
         return done.standing(frame.item, source, image, request,
-                             lambda: self._models.origin(frame.model, request, image))
+                             lambda: self._models.origin(frame.model, request, image))[0]
 
 
 def failed(frame, error, seconds):
@@ -169,7 +169,7 @@ def _row(made, place, seconds):
         model=origin["model"], threshold=origin["threshold"],
         seconds=_seconds(found) | {"write": seconds}, objects=made.objects, masked=made.masked,
         method=method, output=os.fsdecode(output),
-        notes=(*_notes(frame.image), *found.notes, *notes))
+        notes=(*_notes(frame.image), *found.notes, *notes), warned=bool(_notes(frame.image)))
 
 
 def _notes(image):

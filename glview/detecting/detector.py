@@ -85,7 +85,7 @@ class Detector:
         try:
             run.remote = Detection(document.image, name, request, self._wake, self._spare.take())
         except registry.ModelError as error:
-            self.workspace.notify(f"Detection is not possible: {error}")
+            self.workspace.notify(f"Detection is not possible: {error}", document.image.name)
             return
         self._run = run
         if is_large(shape) or not run.whole:
@@ -230,7 +230,7 @@ class Detector:
         self.expect()  # for the next frame, or with another model
 
     def _on_error(self, sentence, event):
-        self.workspace.notify(f"Detection failed: {sentence}")
+        self.workspace.notify(f"Detection failed: {sentence}", self._run.document.image.name)
         self._abandon("Detection failed; see the notice.")
 
     def _note(self, event):

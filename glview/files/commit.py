@@ -34,7 +34,10 @@ class SaveError(Exception):
 
     state: "unchanged", every file is as it was; or "unfinished", the image's own bytes are, but
     behind them may lie an extension GLV_PENDING, which glview removes when it opens the file.
+    beside: True if it was to be in a side file.
     """
+
+    beside = False
 
     def __init__(self, message, state="unchanged"):
         super().__init__(message)

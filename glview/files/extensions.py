@@ -45,6 +45,8 @@ ORIGIN = (
     ("dq", "CRDQ", "convention of the flags in CR_DQ"),
     ("cleaning", "CRCLEAN", "how CR_CLEANED was filled in"),
     ("look", "GLVLOOK", "how the image was displayed"),
+    ("objects", "CRNOBJ", "objects of the mask as glview detect wrote it"),
+    ("masked", "CRNPIX", "its masked pixels"),
     ("unseen", "CRUNSEEN", "written by glview detect, nobody has looked"),
 )
 _AXIS = "(CTYPE|CUNIT|CNAME|CRVAL|CRPIX|CDELT|CROTA|CRDER|CSYER)[12]"

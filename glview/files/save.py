@@ -33,6 +33,7 @@ __all__ = ["Content", "FlagsError", "SaveError", "SaveResult", "SavedMask", "loa
            "save_mask", "save_masks", "stamp"]
 
 METHODS = ("auto", "append", "copy", "beside")
+OF_BATCHES = {"unseen", "objects", "masked"}  # true only of a mask that nobody has looked at
 SUFFIXES = (".fits", ".fit", ".fts", ".fz")
 
 
@@ -101,7 +102,8 @@ def save_mask(
     Returns SaveResult. Raises SaveError, whose `state` tells that every file is as it was, or that
     behind the image's own bytes there is something that the next opening clears up.
     """
-    provenance = {key: value for key, value in known(provenance).items() if key != "unseen"}
+    provenance = {key: value for key, value in known(provenance).items()
+                  if key not in OF_BATCHES}
     content = Content(mask, probability, edits, provenance, review, cleaned, dq, precision)
     return save_masks(path, {hdu: content}, unchanged_since=unchanged_since,
                       sides_since=sides_since, method=method, target=target)
@@ -234,6 +236,7 @@ def _save_beside(jobs, sides):
             return side, commit(_side_version(jobs, side, sides))
         except SaveError as error:
             failed = failed or error
+    failed.beside = True
     raise failed
 
 

@@ -75,7 +75,7 @@ class Source:
             now = stamp_of(os.fstat(self.fd))
             if now == self.stamp or self._only_saved(now):
                 return
-        raise FileChangedError(self.name, "changed on disk since then")
+        raise FileChangedError(self.name, "changed on disk since it was opened")
 
     def _only_saved(self, now):
         from glview.files.journal import only_saved

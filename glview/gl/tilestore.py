@@ -5,6 +5,7 @@ from glview.gl import textures
 
 FEWEST = 16
 PREVIEWS = 4  # of the documents drawn last; that of one frame's panes is one
+PREVIEW_BYTES = 4 << 20  # of one, at most
 
 
 class TileStore:
@@ -75,7 +76,8 @@ class TileStore:
 def count_for(nbytes):
     """How many tiles of each kind fit `nbytes`; never too few to draw the panes and the overview.
     """
-    return max(FEWEST, nbytes // (tiles.SIZE * tiles.SIZE * (4 + 4 + 1)))
+    room = nbytes - PREVIEWS * PREVIEW_BYTES
+    return max(FEWEST, room // (tiles.SIZE * tiles.SIZE * (4 + 4 + 1)))
 
 
 class Tiles:

@@ -166,7 +166,7 @@ def load_model(name="auto", device="auto", tiling="seamless", crop=1024, tile=0,
     _check_size("crop", crop, 16)
     _check_size("tile", tile, 0)
     names, rule = split(choose({})[0] if name == "auto" else name)
-    place = _place(device)
+    place = place_of(device)
     parts = tuple(load_part(one, place) for one in names)
     rows = tuple(part.info for part in parts)
     info = rows[0] if len(rows) == 1 else joined(rows, rule)
@@ -183,7 +183,7 @@ def _check_size(what, value, least):
         raise ModelError(f"{what} counts pixels, {least} or more; it is {value!r}")
 
 
-def _place(device):
+def place_of(device):
     """The torch.device; raises ModelError if there is none."""
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"

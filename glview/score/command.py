@@ -84,6 +84,7 @@ def _scores(options):
 
     image = _image(options.map, ("CR_PROBABILITY", "CR_MASK"))
     truth_image = _image(options.truth, ("TRUTH", "CR_MASK"))
+    _check_shape(image, truth_image)
     confidence = _confidence(image)
     truth, ignored = _masks(truth_image, options)
     threshold = options.threshold
@@ -96,6 +97,7 @@ def _scores(options):
         "map": image.name, "truth": truth_image.name,
         "pixels": confidence.size, "ignored": tally.ignored, "nan": tally.unknown,
         "true_pixels": curve.positives, "exact": tally.exact,
+        "is_mask": bool(((confidence == 0) | (confidence == 1) | np.isnan(confidence)).all()),
         "auc": curve.auc, "average_precision": curve.average_precision,
         "recall_at_false_positive_rate": {str(rate): curve.recall_at(rate) for rate in RATES},
         "precision_at_recall_0.95": curve.precision_at(0.95),
@@ -103,6 +105,13 @@ def _scores(options):
         "best": _line(curve.best()), "chosen": _line(tally.at(threshold)),
         "objects": _objects(objects), "curve": curve,
     }
+
+
+def _check_shape(image, other):
+    if image.shape != other.shape:
+        sizes = ["{1} x {0}".format(*one.shape) for one in (image, other)]
+        raise UsageError(f"{image.name} is {sizes[0]} pixels, {other.name} {sizes[1]}: they are "
+                         "not of one frame")
 
 
 def _line(counts):
@@ -156,8 +165,13 @@ def _confidence(image):
 def _masks(image, options):
     """(truth, ignored), both (H, W) bool."""
     truth, bits = image[:, :], options.ignore_bits
+    if truth.dtype.kind == "f" and not np.array_equal(truth, np.rint(truth)):
+        raise UsageError(f"{image.name} is no mask, for it holds fractions: a truth is 0 where "
+                         f"there is no ray; {options.truth}[EXT] chooses an extension")
     if options.ignore is not None:
-        ignored = _image(options.ignore, ("IGNORE", "DQ"))[:, :]
+        other = _image(options.ignore, ("IGNORE", "DQ"))
+        _check_shape(image, other)
+        ignored = other[:, :]
         return truth > 0, ignored != 0 if bits is None else _whole(ignored) & bits != 0
     if bits is None:
         return truth > 0, np.zeros(truth.shape, bool)
@@ -208,10 +222,13 @@ def table(found):
     yield f"precision at a recall of 0.95: {_share(found['precision_at_recall_0.95'])}"
     yield ""
     yield "threshold  precision  recall      F1   false positive rate"
-    for line in found["thresholds"]:
-        yield _row(line)
-    if found["best"]:
-        yield _row(found["best"]) + "   the best F1"
+    if found["is_mask"]:
+        yield _row(found["chosen"]) + "   the map is 0 and 1"
+    else:
+        for line in found["thresholds"]:
+            yield _row(line)
+        if found["best"]:
+            yield _row(found["best"]) + "   the best F1"
     yield from _objects_table(found["objects"])
 
 

@@ -32,7 +32,9 @@ def press_keys(desk, keyboard):
             if action.enabled(desk):
                 action.run(desk)
             else:
-                desk.workspace.told = f"{action.label}: nothing to do that with"
+                document = desk.workspace.document
+                desk.workspace.told = ((document is not None and document.readonly)
+                                       or f"{action.label}: nothing to do that with")
 
 
 def hold_keys(desk, keyboard, free):

@@ -16,10 +16,11 @@ from glview.ui.faults import hatch
 from glview.ui.numbers import Numbers
 from glview.ui.outlines import COLOURS, draw_lines, draw_region
 from glview.ui.states import draw_selected
-from glview.ui.widgets import mark
+from glview.ui.widgets import mark, wrapped
 
 ZOOM_PER_NOTCH = 1.25
 STILL = 3.0  # how far the mouse may move in a click, in the window's units
+LARGER = 1.4  # letters that say why there is no picture
 CROSS = imgui.IM_COL32(90, 220, 255, 255)
 
 
@@ -42,7 +43,8 @@ class Canvas:
         room, scale = imgui.get_content_region_avail(), imgui.get_io().display_framebuffer_scale
         size = max(16, int(room.y * scale.y)), max(16, int(room.x * scale.x))
         if document is None:
-            _empty(desk)
+            if name == "image":
+                _empty(desk)
             return
         corner = imgui.get_cursor_screen_pos()
         texture = desk.scene.pane(name, size)
@@ -253,9 +255,9 @@ def _empty(desk):
     if entry is None:
         imgui.text_disabled("Drop a FITS file here, or press Ctrl+O")
     elif entry.error:
-        imgui.push_text_wrap_pos(0.0)
-        imgui.text_colored((1.0, 0.55, 0.4, 1.0), entry.error)
-        imgui.pop_text_wrap_pos()
+        imgui.push_font(None, LARGER * imgui.get_style().font_size_base)
+        wrapped(entry.error, (1.0, 0.55, 0.4))
+        imgui.pop_font()
     else:
         imgui.text_disabled(f"opening {entry.name} ...")
         if entry.coming is not None and entry.coming.fraction is not None:

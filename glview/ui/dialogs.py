@@ -31,13 +31,14 @@ def draw_dialogs(desk):
 def _help(desk):
     flags = imgui.TableFlags_.row_bg.value
     if imgui.begin_table("keys", 2, flags):
+        imgui.table_setup_column("keys", imgui.TableColumnFlags_.width_fixed.value)
         rows = [*MOUSE, *((", ".join(a.keys), a.label) for a in ACTIONS if a.keys)]
         for left, right in rows:
             imgui.table_next_row()
             imgui.table_next_column()
             imgui.text(left)
             imgui.table_next_column()
-            imgui.text(right)
+            wrapped(right)
         imgui.end_table()
 
 

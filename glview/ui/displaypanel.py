@@ -89,7 +89,8 @@ def _counts(document):
     if low is not None:
         imgui.text_disabled(f"Min {low:.6g}  Max {high:.6g}{words}")
     used = len(sample.values)
-    if sample.exact and 0 < used < sample.count and document.stretch.limits not in ("minmax", "user"):
+    automatic = document.stretch.limits not in ("minmax", "user")
+    if automatic and sample.exact and 0 < used < sample.count:
         imgui.text_disabled(f"Limits sampled, 1 of {sample.count // used} pixels")
     bad = (("NaN", sample.nan), ("+Inf", sample.posinf), ("-Inf", sample.neginf))
     found = "  ".join(f"{name} {count:,}" for name, count in bad if count)

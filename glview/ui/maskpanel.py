@@ -114,5 +114,5 @@ def _counts(document):
         total = document.image.shape[0] * document.image.shape[1]
         imgui.text(f"{count(len(review.objects), 'object')}, {count(review.pixels, 'pixel')} "
                    f"({100 * review.pixels / total:.3f} %)")
-    if added or deleted:
-        imgui.text_disabled(f"by hand: {added:,} added, {deleted:,} deleted")
+    words = f"by hand: {added:,} added, {deleted:,} deleted" if added or deleted else ""
+    imgui.text_disabled(words)  # its line is kept, or the first stroke moved all below
