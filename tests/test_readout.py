@@ -153,4 +153,4 @@ def test_a_pixel_that_cannot_be_read_says_why(jobs):
 
     document = document_of(Image("a", (3, 4), np.dtype("f4"), broken))
     parts = read(jobs, Readout(jobs), document, (1, 1))
-    assert parts[2] == "value frame.fits became shorter"
+    assert parts[2] == "value cannot be read (frame.fits became shorter)"

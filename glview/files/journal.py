@@ -18,11 +18,12 @@ from glview.files.cards import card_text, header_bytes
 from glview.files.disk import PIECE, make_folder, name_of, sync_folder, write_all
 from glview.files.fits import PENDING, TOKEN
 from glview.files.header import BLOCK
+from glview.files.plancheck import check, stamp_from
 
 STAMPS = 64  # saves of one file that readers which opened it before them can see through
 KEPT_DAYS = 30
 _FOOT = 8 + 32  # bytes: length of the plan, sha256 of all before
-_TORN = (ValueError, TypeError, KeyError, AttributeError)
+_TORN = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 
 
 class JournalError(Exception):
@@ -187,6 +188,7 @@ def _read(place):
         held = json.loads(os.pread(file.fileno(), length, start))
     plan = Plan(**held)
     plan = replace(plan, stamp=tuple(plan.stamp), header=plan.header.encode("ascii"))
+    check(plan)
     if plan.old_end - plan.at != start:
         raise ValueError("no journal")
     return Journal(place, plan, start)
@@ -230,7 +232,7 @@ def only_saved(path, before, now):
     True if `now` was reached by them, "saving" if one is under way, else False.
     """
     place, reached = place_of(path), tuple(before)
-    steps = {tuple(one): tuple(other) for one, other in _steps(place.with_suffix(".stamps"))}
+    steps = dict(_steps(place.with_suffix(".stamps")))
     for _ in range(STAMPS):
         if reached == tuple(now):
             return True
@@ -246,8 +248,8 @@ def only_saved(path, before, now):
 def _steps(place):
     try:
         held = json.loads(place.read_text())
-        return [(one, other) for one, other in held]
-    except (OSError, ValueError, TypeError):
+        return [(stamp_from(one), stamp_from(other)) for one, other in held]
+    except (OSError, *_TORN):
         return []
 
 
