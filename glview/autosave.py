@@ -115,7 +115,7 @@ class Autosave:
 
     def _looked(self, kept, place, found, trouble):
         document, name = kept.document, kept.entry.name
-        document.awaits.discard("kept")
+        self.workspace.arrived(document, "kept")
         if any(one is not kept and one.place == place for one in self._kept.values()):
             self._read_only(kept, f"{name} is in the list twice: change its mask where you opened "
                                   "it first; here it is read-only.")
@@ -137,7 +137,7 @@ class Autosave:
             kept.asleep = kept.question.before
 
     def _not_looked(self, kept, error):
-        kept.document.awaits.discard("kept")
+        self.workspace.arrived(kept.document, "kept")
         if isinstance(error, ClaimedError):
             self._read_only(kept, f"{kept.entry.name} is open in another glview ({error}); here it "
                             "is read-only: its mask can be neither changed nor saved. Close the "
@@ -155,7 +155,7 @@ class Autosave:
 
     def _stop(self, kept):
         """Keep nothing, and let nobody change it."""
-        kept.document.awaits.discard("kept")
+        self.workspace.arrived(kept.document, "kept")
         kept.state, kept.asleep = "off", Snapshot(kept.document)
 
     def _hold(self, kept):

@@ -140,7 +140,7 @@ class Finisher:
                                   "place.")
         elif found is not None:
             saving.restore(document, *found)
-        document.awaits.discard("saved")
+        self.workspace.arrived(document, "saved")
 
     def _not_restored(self, document, error):
         """A mask that cannot be read is not one that may be written over."""
@@ -149,7 +149,7 @@ class Finisher:
         document.barred = sentence(error.name) if changed else (
             f"What was saved with {shown_name(document.image.path)} could not be read ({why}), so "
             "its mask can be neither changed nor saved. Ctrl+R tries again.")
-        document.awaits.discard("saved")
+        self.workspace.arrived(document, "saved")
         self.workspace.notify(document.barred)
 
 

@@ -47,7 +47,8 @@ class Readout:
             image = document.image
             self._jobs.start(
                 "readout", lambda cancelled: exact(image[y : y + 1, x : x + 1][0, 0]),
-                lambda text: self._keep(key, text), lambda error: self._keep(key, f"cannot be read ({error})"))
+                lambda text: self._keep(key, text),
+                lambda error: self._keep(key, f"cannot be read ({error})"))
         self.text = "   ".join(part for part in self._parts(document, y, x) if part)
 
     def _keep(self, key, text):

@@ -99,7 +99,8 @@ def restore(document, saved, found):
     detection.confidence = confidence
     detection.provenance = dict(saved.provenance) or {"model": "another program"}
     detection.covered = _share(saved.provenance.get("covered", 1.0))
-    maker = detection.provenance.get("model", "by hand" if confidence is None else "another program")
+    nobody = "by hand" if confidence is None else "another program"
+    maker = detection.provenance.get("model", nobody)
     detection.status = (f"Mask read from {saved.where.name}: {maker}, "
                         f"threshold {settings.threshold:g}")
     detection.stamps.touch((0, 0, *document.image.shape))

@@ -115,6 +115,13 @@ class Workspace:
             self.notify(document.barred)
         return bool(document.readonly)
 
+    def arrived(self, document, name):
+        """What a document awaited by that name is there, and nobody is told to wait for it."""
+        waiting = document.readonly
+        document.awaits.discard(name)
+        if not document.awaits and self.told == waiting:
+            self.told = ""
+
     def notify(self, sentence, name=""):
         """Show a sentence until the user closes it; the same sentence is shown once.
 

@@ -122,7 +122,7 @@ def test_one_failure_at_the_end_does_not_skip_the_rest(monkeypatch, part):
 def test_the_end_does_not_wait_for_a_file_that_is_still_being_opened(monkeypatch):
     go, reading = threading.Event(), threading.Event()
 
-    def slow(path, ext, coming):
+    def slow(path, ext, coming, side):
         reading.set()
         assert go.wait(20)
 

@@ -80,13 +80,15 @@ def test_results_lie_beside_the_image_or_in_a_folder(night):
     assert apart.output == night / "out" / "g.fits.glview.fits"
 
 
-def test_two_results_of_one_name_are_a_usage_error_that_names_both(night):
+def test_results_of_one_name_keep_their_folders_in_every_shard(night):
     (night / "deep" / "a.fits").touch()
-    assert len(plan([night])) == 9
-    with pytest.raises(UsageError, match=r"/a\.fits and .*/deep/a\.fits .*out/a\.fits\.glview"):
-        plan([night], folder="out")
-    with pytest.raises(UsageError, match="both be saved"):
-        plan([night], folder="out", shard=(1, 9))  # although each part alone would not meet it
+    for named in ([night], ["a.fits", "deep/a.fits", "deep/g.fits"]):
+        whole = plan(named, folder="out")
+        outputs = {os.path.relpath(item.output, night / "out") for item in whole}
+        assert {"a.fits.glview.fits", "deep/a.fits.glview.fits", "deep/g.fits.glview.fits"} <= outputs
+        assert len(outputs) == len(whole)
+        assert whole == sorted((item for n in range(3) for item in plan(named, None, "out", (n + 1, 3))),
+                               key=lambda item: os.fspath(item.path))
 
 
 def test_the_shards_are_a_partition_whatever_the_order_of_the_arguments(night):

@@ -178,7 +178,7 @@ def test_a_file_that_cannot_be_shown_is_one_line_and_exit_code_2(said, tmp_path,
 
 @pytest.mark.parametrize("how", [[], ["--screenshot", "out.png"]])
 def test_a_reader_that_fails_in_an_unforeseen_way_is_one_line(said, monkeypatch, frame, how):
-    def broken(path, ext, coming):
+    def broken(path, ext, coming, side):
         raise RuntimeError("never thought of")
 
     monkeypatch.setattr(opening, "look_into", broken)
@@ -261,5 +261,5 @@ def test_a_screenshot_needs_no_display(gl, frame, tmp_path):
     row = np.asarray(Image.open(out))[150, :, 0].astype(int)
     assert row[0] <= 10 and row[-1] >= 250 and (np.diff(row) >= 0).all()
     done = run(frame, "--screenshot", tmp_path / "no" / "folder" / "out.png", "--size", "80x60")
-    assert done.returncode == 1 and done.stderr.count("\n") == 1
-    assert "could not be written" in done.stderr
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "in a folder that can be written" in done.stderr

@@ -20,10 +20,12 @@ A FILE may be a folder (every FITS, .npy and TIFF file below it), a pattern in q
 in [EXT].  Without --ext, every extension named SCI is searched, or else every image that is no
 error, weight or quality map; a cube is searched plane by plane.
 
-Each result is a file of its own, NAME.glview.fits, beside the image or in the folder of -o, with
-the extensions CR_MASK and CR_PROBABILITY.  It is written beside and then renamed, so it is whole
-or not there.  What is done already, by the same weights with the same settings and later than the
-image was changed, is skipped; what was saved at the window, or by a script, is left alone.
+Each result is a file of its own, NAME.glview.fits, beside the image or in the folder of -o, where
+folders below a folder that is searched, or of files of one name, are kept.  It has the extensions
+CR_MASK and CR_PROBABILITY; `glview DIR/*.glview.fits` shows results with their images.  It is
+written beside and then renamed, so it is whole or not there.  What is done already, by the same
+weights with the same settings and later than the image was changed, is skipped; what was saved at
+the window, or by a script, is left alone.
 
 exit status: 0 all done, 1 some failed, 2 wrong usage, 130 interrupted
 

@@ -1,5 +1,4 @@
-"""A side file and its image: how it names the image, and where that is when the side file is opened.
-"""
+"""A side file and its image: how it names the image, and where that is when it is opened."""
 
 import os
 import string

@@ -26,8 +26,8 @@ def measure(frames, options):
     finally:
         desk.autosave.drop()
         desk.close()
-    table.notes.append("Wall time of what compares and hands on in the window's thread; the writing "
-                       "is a thread's.")
+    table.notes.append("Wall time of what compares and hands on in the window's thread; another "
+                       "thread writes.")
     return [table]
 
 
