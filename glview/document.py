@@ -86,10 +86,11 @@ class Document:
     levels, as far as they are read; pools: those of its mask; counter: of its objects.  verdicts:
     {(y, x): "accepted" or "rejected"}, by a pixel of the object that was judged.  sky: (y, x) ->
     text of the position on the sky, or None.  dq: the convention of the flags that were saved with
-    it; cleaned: the file that holds its CR_CLEANED; each None if there is none.  saved: the
-    stamp of the confidence that is on disk.  seen, level: the box of it that the panes
-    show, or None, and the pyramid level they are drawn from.  key: names the document in caches, which
-    may outlive it; unlike its id() it never comes again while a cache holds it.  whole: False for what is seen of a file while the rest is still being unpacked.
+    it; cleaned: the file that holds its CR_CLEANED; each None if there is none.  saved: the stamp
+    of the confidence that is on disk.  seen, level: the box of it that the panes show, or None, and
+    the pyramid level they are drawn from.  key: names the document in caches, which may outlive it;
+    unlike its id() it never comes again while a cache holds it.  whole: False for what is seen of a
+    file while the rest is still being unpacked.
     twin: what sets a copy apart that is drawn for comparison, see `comparing`.
     awaits: names of what is still being read of what was saved or kept of it; barred: a sentence
     that says why its mask cannot be changed, or "".

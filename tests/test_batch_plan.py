@@ -84,11 +84,11 @@ def test_results_of_one_name_keep_their_folders_in_every_shard(night):
     (night / "deep" / "a.fits").touch()
     for named in ([night], ["a.fits", "deep/a.fits", "deep/g.fits"]):
         whole = plan(named, folder="out")
-        outputs = {os.path.relpath(item.output, night / "out") for item in whole}
-        assert {"a.fits.glview.fits", "deep/a.fits.glview.fits", "deep/g.fits.glview.fits"} <= outputs
-        assert len(outputs) == len(whole)
-        assert whole == sorted((item for n in range(3) for item in plan(named, None, "out", (n + 1, 3))),
-                               key=lambda item: os.fspath(item.path))
+        found = {os.path.relpath(item.output, night / "out") for item in whole}
+        wanted = {f"{name}.glview.fits" for name in ("a.fits", "deep/a.fits", "deep/g.fits")}
+        assert wanted <= found and len(found) == len(whole)
+        parts = [item for n in (1, 2, 3) for item in plan(named, None, "out", (n, 3))]
+        assert whole == sorted(parts, key=lambda item: os.fspath(item.path))
 
 
 def test_the_shards_are_a_partition_whatever_the_order_of_the_arguments(night):
