@@ -284,7 +284,8 @@ def test_a_damaged_file_is_shown_as_far_as_it_goes_and_keeps_its_bytes(
     assert path.read_bytes()[: len(damaged)] == damaged
     assert np.array_equal(load_mask(path).mask, MASK)
     assert done.method == "beside" or name == "no padding"
-    assert command("picture", path, out, capsys) == (0, "")
+    code, told = command("picture", path, out, capsys)
+    assert code == 0 and told == "".join(f"glview: good.fits: {note}\n" for note in image.notes)
 
 
 def test_nothing_is_taken_for_what_a_header_only_claims(tmp_path):

@@ -245,10 +245,10 @@ def test_the_window_closes_at_once_while_a_file_is_being_opened(screen, frame, t
         import time
         from glview import library, opening, session
         look_into = opening.look_into
-        def slow(path, ext, coming):
+        def slow(path, *more):
             if path.name == "slow.fits":
                 time.sleep(1000)
-            return look_into(path, ext, coming)
+            return look_into(path, *more)
         opening.look_into = slow
         entries = [library.entry_for(name) for name in ("{frame}", "slow.fits")]
         session.run_window(entries, session.Options())

@@ -99,7 +99,7 @@ def stamp_if_there(path):
     """`source.stamp_of` a file, None if there is none."""
     try:
         return stamp_of(os.stat(path))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
 
 
