@@ -41,17 +41,13 @@ def pool(block, factor, mean, maximum, y_cell, x_cell, finite, row, counts, turn
             target = (mean[y_cell + y // factor, x_cell + first : x_cell + last],
                       maximum[y_cell + y // factor, x_cell + first : x_cell + last],
                       finite[row + y // factor, first:last])
-            if turned and whole and _gather_sound(bits[y : y + 8], x, n, *parts, columns[1],
-                                                  lowest):
-                cells = _halve_sound(n, *parts, sums, half_sums, columns[1], halves[1])
-                _write_sound(n, *cells, *target)
-                counts[FINITE] += 8 * n
-                _raise(last - first, cells[1], highest)
-                continue
-            if turned:
-                _turn(bits)
-                turned = False
-            _gather(rows, x, n, nothing, *parts, *columns, lowest)
+            if turned and whole:
+                _gather_turned(bits[y : y + 8], x, n, *parts, *columns, lowest)
+            else:
+                if turned:
+                    _turn(bits)
+                    turned = False
+                _gather(rows, x, n, nothing, *parts, *columns, lowest)
             _sum_pairs(-(-n // 8) * 4, *parts, columns[0], sums)
             cells = _halvings(factor, n, sums, half_sums, columns, halves)
             number, sound = _numbers(last - first, cells[0], cells[1])
@@ -60,6 +56,9 @@ def pool(block, factor, mean, maximum, y_cell, x_cell, finite, row, counts, turn
                 counts[FINITE] += number
                 counts[NAN] += rows.shape[0] * n - number
             else:
+                if turned:
+                    _turn(bits)
+                    turned = False
                 _careful(rows, x, n, factor, *target, counts)
             _raise(last - first, cells[2], highest)
     low, high = -_largest(-lowest), _largest(highest)
@@ -68,26 +67,27 @@ def pool(block, factor, mean, maximum, y_cell, x_cell, finite, row, counts, turn
     return low, high, turned
 
 
-# What nearly every block is: as FITS stores it, whole cells, and nothing but numbers in them.
-
-
 @numba.njit(cache=True, nogil=True)
-def _gather_sound(bits, x, n, totals, firsts, most, lowest):
-    """As `_gather` for 8 rows of turned finite numbers, as uint32; False if there are others."""
+def _gather_turned(bits, x, n, totals, firsts, numbers, most, lowest):
+    """As `_gather` for 8 rows of numbers whose bytes lie the other way round, as uint32."""
     r0, r1, r2, r3 = bits[0, x : x + n], bits[1, x : x + n], bits[2, x : x + n], bits[3, x : x + n]
     r4, r5, r6, r7 = bits[4, x : x + n], bits[5, x : x + n], bits[6, x : x + n], bits[7, x : x + n]
     for i in range(n):
-        first, total = _turned(r0[i]), np.float32(0)
+        start = _turned(r0[i])
+        first = start if start == start else np.float32(0)
+        total, number = np.float32(0), np.float32(0)
         smallest, largest = lowest[i], np.float32(-np.inf)
         for word in (r0[i], r1[i], r2[i], r3[i], r4[i], r5[i], r6[i], r7[i]):
             value = _turned(word)
-            total += value - first
+            there = value == value
+            total += value - first if there else np.float32(0)
+            number += np.float32(1) if there else np.float32(0)
             smallest = value if value < smallest else smallest
             largest = value if value > largest else largest
-        totals[i], firsts[i], most[i], lowest[i] = total, first, largest, smallest
+        totals[i], firsts[i], numbers[i] = total, first, number
+        most[i], lowest[i] = largest, smallest
     end = -(-n // 8) * 8
-    totals[n:end], firsts[n:end], most[n:end] = 0, 0, -np.inf
-    return _numbers(n, totals, totals)[1]
+    totals[n:end], firsts[n:end], numbers[n:end], most[n:end] = 0, 0, 0, -np.inf
 
 
 @numba.njit(cache=True, nogil=True)
@@ -107,37 +107,6 @@ def _turn(bits):
     for line in bits:
         for i in range(line.size):
             line[i] = _swapped(line[i])
-
-
-@numba.njit(cache=True, nogil=True)
-def _halve_sound(n, totals, firsts, sums, half_sums, most, half_most):
-    """Join the columns of whole cells; returns (sums, most) of the cells."""
-    n = -(-n // 8) * 4
-    for i in range(n):
-        left = np.float64(totals[2 * i]) + np.float64(firsts[2 * i]) * 8.0
-        sums[i] = left + (np.float64(totals[2 * i + 1]) + np.float64(firsts[2 * i + 1]) * 8.0)
-    _add_pairs(n // 2, sums, half_sums)
-    _add_pairs(n // 4, half_sums, sums)
-    _larger_pairs(n, most, half_most)
-    _larger_pairs(n // 2, half_most, most)
-    _larger_pairs(n // 4, most, half_most)
-    return sums, half_most
-
-
-@numba.njit(cache=True, nogil=True)
-def _larger_pairs(n, most, half_most):
-    for i in range(n):
-        a, b = 2 * i, 2 * i + 1
-        half_most[i] = most[a] if most[a] > most[b] else most[b]
-
-
-@numba.njit(cache=True, nogil=True)
-def _write_sound(n, sums, most, mean, maximum, finite):
-    for i in range(mean.size):
-        mean[i], maximum[i], finite[i] = sums[i] / 64.0, most[i], np.float32(64)
-    last = mean.size - 1
-    finite[last] = np.float32(8 * (n - 8 * last))
-    mean[last] = sums[last] / np.float64(finite[last])
 
 
 @numba.njit(cache=True, nogil=True)
@@ -211,8 +180,9 @@ def _add_pairs(n, sums, half_sums):
 @numba.njit(cache=True, nogil=True)
 def _join_pairs(n, numbers, most, half_numbers, half_most):
     for i in range(n):
-        half_numbers[i] = numbers[2 * i] + numbers[2 * i + 1]
-    _larger_pairs(n, most, half_most)
+        a, b = 2 * i, 2 * i + 1
+        half_numbers[i] = numbers[a] + numbers[b]
+        half_most[i] = most[a] if most[a] > most[b] else most[b]
 
 
 @numba.njit(cache=True, nogil=True, fastmath={"reassoc"})
