@@ -1,44 +1,77 @@
-"""How often values occur, counted by workers: sampled first, and then all of it where that is soon
-done."""
+"""How often values occur, counted by workers: of a sample first, and then of all there are."""
 
-import math
 from weakref import ref
 
 from glview.core import histogram
 from glview.core.histogram import Histogram
 
-EXACT = 1 << 26  # pixels of the largest image of which all are counted
 BINS = 128
+ALL = "histogram all"  # the job that counts all pixels
 
 
 class Measurer:
     """Keeps one Histogram of each kind for the document on screen.
 
     A panel asks in every frame it is seen in; what is not seen is not counted.
+    counted: the fraction of the pixels that is counted, while they are, else None.
     """
 
     def __init__(self, workspace, jobs):
         self.workspace, self._jobs = workspace, jobs
         self._known, self._asked = {}, {}
+        self._fine = self._counting = None, None  # of which document, and what
+        self._share = 0.0
 
     def pixels(self, document, low, high):
-        """The Histogram of the pixel values between low and high, image units, low < high.
+        """The Histogram of the pixel values between about low and high, image units, low < high.
 
         None until there is one; while another one is counted, the last one of this document.
         """
-        image, sample = document.image, document.sample
+        pyramid, sample = document.pyramid, document.sample
+        if pyramid.scale is None:  # counted in the one pass over the file, if that did not begin
+            pyramid.scale = histogram.scale_for(low, high)
+        found = self._of_all(document, low, high)
+        if found is not None:
+            return found
         edges = histogram.edges_between(low, high, BINS)
+        key = ref(sample), low, high  # of a closed document nothing is kept
+        return self._latest(document, "pixels", key, [lambda cancelled: histogram.of_sorted(
+            sample.values, edges, len(sample.values), sample.total)])
 
-        def sampled(cancelled):
-            return histogram.of_sorted(sample.values, edges, len(sample.values), sample.total)
+    @property
+    def counted(self):
+        """The fraction of the pixels that is counted, while they are, or None."""
+        return self._share if self._jobs.has(ALL) else None
 
-        def exact(cancelled):
-            return histogram.of_rows(lambda y0, y1: image.read32(y0, y1, 0, image.shape[1]),
-                                     image.shape, edges, cancel=cancelled)
+    def _of_all(self, document, low, high):
+        """The Histogram of all pixels, or None while they are counted, which this begins."""
+        statistics = document.pyramid.statistics
+        key, fine = self._fine
+        for one in (fine if key is document.key else None, statistics and statistics.fine):
+            found = one and one.between(low, high, BINS)
+            if found is not None:
+                return found
+        if statistics is not None:
+            self._count(document, low, high)
+        return None
 
-        whole = document.pyramid.complete and math.prod(image.shape) <= EXACT
-        key = ref(sample), low, high, whole  # of a closed document nothing is kept
-        return self._latest(document, "pixels", key, [sampled, exact] if whole else [sampled])
+    def _count(self, document, low, high):
+        """Count all pixels, unless what goes on, or was in vain, would do."""
+        key, image = document.key, document.image
+        of, under_way = self._counting
+        scale = histogram.scale_for(low, high)
+        if of is key and (under_way == scale or under_way.serves(low, high, BINS)):
+            return
+        self._counting, self._share = (key, scale), 0.0
+
+        def told(share):
+            self._share = share
+
+        def done(fine):
+            self._fine = key, fine
+
+        self._jobs.start(ALL, lambda cancelled: histogram.of_pixels(image, scale, told, cancelled),
+                         done, self._failed)
 
     def confidence(self, document):
         """The Histogram of the confidence map, or None while there is none."""
@@ -84,7 +117,7 @@ class Measurer:
             if step + 1 < len(steps) and not found.exact:
                 self._start(kind, key, steps, step + 1)
 
-        def failed(error):
-            self.workspace.told = f"Values cannot be counted: {error}"
+        self._jobs.start(f"histogram {kind}", steps[step], done, self._failed)
 
-        self._jobs.start(f"histogram {kind}", steps[step], done, failed)
+    def _failed(self, error):
+        self.workspace.told = f"Values cannot be counted: {error}"

@@ -14,9 +14,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glview import measuring
-from glview.core import histogram
+from glview.core import histogram, pyramid
 from glview.core.cancel import Cancelled
-from glview.core.histogram import edges_between, of_areas, of_confidence, of_rows, of_sorted
+from glview.core.histogram import (
+    FINE,
+    edges_between,
+    of_areas,
+    of_confidence,
+    of_pixels,
+    of_rows,
+    of_sorted,
+    scale_for,
+)
+from glview.core.image import from_array
 from glview.core.plane import Plane
 from glview.jobs import Jobs
 from glview.measuring import Measurer
@@ -35,12 +45,16 @@ def values_of(seed=0, shape=(60, 70)):
     return made
 
 
-def agrees(found, values):
-    """The histogram of values, any shape, is numpy's, and nothing that is finite is lost."""
+def agrees(found, values, closed=True):
+    """The histogram of values, any shape, is numpy's, and nothing that is finite is lost.
+
+    closed: the last edge belongs to the last bin.
+    """
     kept = values[np.isfinite(values)].astype(np.float64)
-    assert (found.counts == np.histogram(kept, found.edges)[0]).all()
+    edges = found.edges if closed else [*found.edges, np.inf]
+    assert (found.counts == np.histogram(kept, edges)[0][: len(found.counts)]).all()
     assert found.below == (kept < found.edges[0]).sum()
-    assert found.above == (kept > found.edges[-1]).sum()
+    assert found.below + found.counts.sum() + found.above == len(kept)
 
 
 def test_a_sorted_sample_is_counted_as_by_numpy():
@@ -154,10 +168,63 @@ def test_every_area_is_in_a_bin(areas):
     assert found.edges[:4].tolist() == [1, 2, 3, 4]
 
 
-class Complete:
-    """A pyramid of which all is read."""
+def is_fine(found, values):
+    """A Fine of values, any shape: each of its bins is numpy's, which has no bin for NaN."""
+    edges = found.scale.low + np.arange(FINE + 1) * found.scale.width
+    kept = np.sort(values[np.isfinite(values)].astype(np.float64))
+    places = np.searchsorted(kept, edges, "left")
+    assert (found.counts[1:-2] == np.diff(places)).all()
+    assert (found.counts[0], found.counts[-2]) == (places[0], len(kept) - places[-1])
+    assert found.counts[-1] == values.size - len(kept)
 
-    complete = True
+
+steps = st.integers(-(1 << 28), 1 << 28).map(lambda step: step / 256)
+
+
+@settings(max_examples=30)
+@given(st.lists(steps | st.sampled_from([np.nan, np.inf, -np.inf, 3e38]), min_size=1, max_size=60),
+       numbers, st.floats(1.0, 1e6, width=32))
+def test_every_pixel_is_in_its_fine_bin(values, low, width):
+    scale = scale_for(low, low + width)
+    edges = scale.low + np.arange(0, FINE + 1, 999) * scale.width
+    beside = [np.nextafter(np.float32(edge), np.float32(end)) for edge in edges
+              for end in (-np.inf, np.inf)]
+    frame = np.array([[*values, *edges, *beside, low, low + width]], np.float32)
+    found = of_pixels(from_array(frame), scale)
+    is_fine(found, frame)
+    joined = found.between(low, low + width, 128)
+    agrees(joined, frame, closed=False)
+    off = np.abs(joined.edges - edges_between(low, low + width, 128))
+    assert off.max() <= width / 128 / 16
+
+
+@pytest.mark.parametrize("span", [(59.0, 140.0), (-300.0, 140.0), (60.0, 600.0)])
+def test_fine_bins_reach_farther_than_they_were_made_for(span):
+    values = values_of()
+    found = of_pixels(from_array(values), scale_for(*span))
+    low, high = span
+    width = high - low
+    assert found.between(low - width, high + width, 128) is not None
+    assert found.between(low, low + width / 4, 128) is not None
+    assert found.between(low, low + width / 16, 128) is None, "they are too wide"
+    assert found.between(low - 8 * width, high, 128) is None, "they do not reach so far"
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (700, 3), (3, 20_001), (90, 1001)])
+def test_pixels_are_counted_a_piece_at_a_time_by_threads(monkeypatch, shape):
+    monkeypatch.setattr(histogram, "PIECE", 5000)
+    values = np.random.default_rng(0).normal(0, 1, shape).astype(">f4")
+    told = []
+    is_fine(of_pixels(from_array(values), scale_for(-1, 1), told.append), values)
+    assert max(told) == 1.0
+    with pytest.raises(Cancelled):
+        of_pixels(from_array(values), scale_for(-1, 1), cancel=lambda: True)
+
+
+def read_by(document):
+    """The one pass over its file, and what it found is taken over."""
+    pyramid.build(document.image, document.pyramid)
+    document.pyramid.collect()
 
 
 class Counting:
@@ -189,25 +256,44 @@ def test_what_was_counted_of_one_picture_is_not_shown_for_another(counting):
     first, second = document_of(values_of(1)), document_of(values_of(2))
     tell(first, np.zeros((60, 70), np.float32))
     for document in (first, second):
-        document.pyramid = Complete()
+        read_by(document)
     found = counting.frames(lambda: counting.measurer.pixels(first, 60.0, 140.0))
-    agrees(found, values_of(1))
-    assert counting.measurer.pixels(second, 60.0, 140.0) is None
-    agrees(counting.frames(lambda: counting.measurer.pixels(second, 60.0, 140.0)), values_of(2))
+    agrees(found, values_of(1), closed=False)
+    assert not counting.measurer.pixels(second, 60.0, 140.0)
+    agrees(counting.frames(lambda: counting.measurer.pixels(second, 60.0, 140.0)), values_of(2),
+           closed=False)
     assert counting.frames(lambda: counting.measurer.confidence(first)).counts[0] == 4200
     assert counting.measurer.confidence(second) is None
 
 
-def test_a_frame_too_large_or_not_yet_read_is_counted_by_its_sample(counting, monkeypatch):
-    document = document_of(values_of(shape=(3000, 1200)))
-    ask = functools.partial(counting.measurer.pixels, document, 60.0, 140.0)
-    found = counting.frames(ask)
+def test_a_frame_is_counted_by_its_sample_and_then_whole(counting):
+    values = values_of(shape=(3000, 1200))
+    document = document_of(values)
+    read_by(document)
+    found = counting.measurer.pixels(document, 60.0, 140.0)
+    while found is None:
+        counting.jobs.collect()
+        found = counting.measurer.pixels(document, 60.0, 140.0)
     assert not found.exact and found.looked == len(document.sample.values) < found.total
-    document.pyramid = Complete()
-    monkeypatch.setattr(measuring, "EXACT", 10)
-    assert not counting.frames(ask).exact
-    monkeypatch.setattr(measuring, "EXACT", 1 << 26)
-    agrees(counting.frames(ask), values_of(shape=(3000, 1200)))
+    assert 0 <= counting.measurer.counted <= 1
+    found = counting.frames(lambda: counting.measurer.pixels(document, 60.0, 140.0))
+    agrees(found, values, closed=False)
+    assert found.exact and counting.measurer.counted is None
+
+
+def test_what_is_in_sight_before_the_pass_is_counted_in_it(counting):
+    values = values_of(shape=(300, 500))
+    document, asked = document_of(values), []
+    first = counting.frames(lambda: counting.measurer.pixels(document, 60.0, 140.0))
+    assert first.looked == len(document.sample.values)
+    read_by(document)
+    counting.jobs.start = lambda name, *rest: asked.append(name)
+    found = counting.measurer.pixels(document, 60.0, 140.0)
+    agrees(found, values, closed=False)
+    assert found.exact and not asked, "the file is read once"
+    assert counting.measurer.pixels(document, 61.0, 139.0).exact and not asked
+    counting.measurer.pixels(document, 60.0, 61.0)
+    assert measuring.ALL in asked, "a span too narrow for these bins"
 
 
 def test_a_slider_that_is_dragged_does_not_start_over_and_over(counting):
@@ -229,9 +315,8 @@ def test_an_exact_count_under_way_does_not_hold_up_another_question(counting):
         go.wait(30)
         return values_of()[y0:y1, x0:x1]
 
-    document.image, document.pyramid = replace(document.image, read=read), Complete()
-    sample = document.sample
-    document.sample = replace(sample, values=sample.values[::2])  # so that it is not exact
+    read_by(document)
+    document.image = replace(document.image, read=read)
     counting.measurer.pixels(document, 60.0, 140.0)
     while not begun.wait(0.001):
         counting.jobs.collect()
@@ -240,7 +325,10 @@ def test_an_exact_count_under_way_does_not_hold_up_another_question(counting):
         assert time.monotonic() < until, "it waits for all pixels to be counted"
         found = counting.measurer.pixels(document, 60.0, 150.0)
         counting.jobs.collect()
+    assert counting.measurer.counted is not None, "it goes on, and does for this one too"
     go.set()
+    found = counting.frames(lambda: counting.measurer.pixels(document, 60.0, 150.0))
+    assert found.exact and found.looked == 4200
 
 
 def test_what_was_asked_keeps_nothing_of_a_closed_document(counting):
@@ -258,7 +346,8 @@ def test_a_file_that_cannot_be_read_is_told_of(counting):
         raise OSError("the disk is gone")
 
     document = document_of(values_of())
-    document.image, document.pyramid = replace(document.image, read=read), Complete()
+    read_by(document)
+    document.image = replace(document.image, read=read)
     found = counting.frames(lambda: counting.measurer.pixels(document, 60.0, 140.0))
     assert not found.exact, "the sample stays"
     assert counting.workspace.told == "Values cannot be counted: the disk is gone"

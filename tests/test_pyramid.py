@@ -9,7 +9,7 @@ import pytest
 from astropy.io import fits
 from cells import checked, filled, frame, judged_max, judged_mean
 
-from glview.core import onepass, pyramid, reduce
+from glview.core import histogram, onepass, pyramid, reduce
 from glview.core.cancel import Cancelled
 from glview.core.image import Image, from_array
 from glview.core.pyramid import Pyramid, base_factor, build
@@ -343,3 +343,46 @@ def test_a_pyramid_that_is_adopted_while_bands_are_collected_counts_each_pixel_o
 
     assert pyramid.collect() and 0 < pyramid.covered < 1
     assert pyramid.collect() and pyramid.covered == 1 and pyramid.complete
+
+
+def test_pixels_are_counted_in_the_pass_where_that_was_asked_for(tmp_path, small_bands):
+    array = frame((70, 900), 0.01, 3)
+    fits.writeto(tmp_path / "a.fits", array.astype(">f4"))
+    for image in (from_array(array), *open_images(tmp_path / "a.fits")):
+        made, scale = Pyramid(image.shape), histogram.scale_for(80, 120)
+        made.scale = scale
+        with pytest.raises(Cancelled):  # what was counted until then stays
+            build(image, made, cancel=iter([False] * 4 + [True] * 99).__next__)
+        build(image, made)
+        made.collect()
+        judged = histogram.of_pixels(image, scale)
+        np.testing.assert_array_equal(made.statistics.fine.counts, judged.counts)
+        assert judged.counts.sum() == array.size
+
+
+def test_what_was_begun_uncounted_has_no_histogram(small_bands):
+    image = from_array(frame((70, 900), 0.0, 3))
+    made = Pyramid(image.shape)
+    with pytest.raises(Cancelled):
+        build(image, made, cancel=iter([False] * 4 + [True] * 99).__next__)
+    made.scale = histogram.scale_for(80, 120)
+    build(image, made)
+    made.collect()
+    assert made.statistics.fine is None
+
+
+def test_a_part_that_cannot_be_read_is_not_counted(small_bands):
+    array = frame((70, 900), 0.0, 3)
+
+    def read(plane, y0, y1, x0, x1):
+        if y0 >= 64:
+            raise BrokenPartError("damaged")
+        return array[y0:y1, x0:x1]
+
+    image = Image("broken", array.shape, FLOAT, read)
+    made = Pyramid(image.shape)
+    made.scale = histogram.scale_for(80, 120)
+    build(image, made)
+    made.collect()
+    found = made.statistics.fine.between(80, 120, 128)
+    assert not found.exact and found.looked < array.size and image.faults

@@ -1,21 +1,29 @@
 """How often values occur: of an image, of a confidence map, of the areas of objects."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from glview.core.blocks import as_rows, read_only
 from glview.core.cancel import Cancelled
+from glview.core.crew import each, step_back
 from glview.core.plane import Plane
 
 BAND = 1 << 22  # pixels counted at a time
+THREADS = 2
+PIECE = 1 << 20  # the same, of a file: they stay in the processor's cache
+FINE = 1 << 15  # bins that are counted once, to be joined to those of any plot
+WIDER = 4  # times what a plot shows is the least they reach over
+LEAST = 8  # of them in a bin of a plot
 SAMPLED = 1 << 20  # about so many pixels are looked at first
 
 
 @dataclass(frozen=True, eq=False)
 class Histogram:
     """counts: (n,) int64, of the values from edges[k] up to edges[k + 1], which belongs to the next
-    bin, for the last bin to it; edges: (n + 1,) rising.  below, above: finite values outside.
+    bin; edges: (n + 1,) rising.  The last edge belongs to the last bin, or (of a Fine) to none.
+    below, above: finite values outside.
     looked, total: pixels (objects) that were looked at, and that there are; NaN and Inf count."""
 
     edges: np.ndarray
@@ -29,6 +37,98 @@ class Histogram:
     def exact(self):
         """Nothing was left out."""
         return self.looked >= self.total
+
+
+@dataclass(frozen=True)
+class Scale:
+    """FINE bins of equal width from `low` on, image units.
+
+    width: a power of two, of which low is a multiple, so that no value is rounded across an edge
+    but one that lies nearer to it than float64 can tell (a denormal next to 0).
+    """
+
+    low: float
+    width: float
+
+    def serves(self, low, high, bins):
+        """True if a histogram from low to high with so many bins can be made of these."""
+        reaches = self.low <= low < high <= self.low + FINE * self.width
+        return reaches and high - low >= LEAST * bins * self.width
+
+
+def scale_for(low, high):
+    """The Scale that reaches WIDER times as far as from low to high, low < high, and as far again
+    at most."""
+    width = 2.0 ** math.ceil(math.log2(WIDER * (high - low) / FINE))
+    return Scale(math.floor(((low + high) / width - FINE) / 2) * width, width)
+
+
+@dataclass(frozen=True, eq=False)
+class Fine:
+    """Every pixel of a frame counted once, for histograms of any span that is not too narrow.
+
+    counts: (FINE + 3,) int64: pixels below the bins, in them, above them, and those that are not
+    finite; total: pixels of the frame, of which some could not be read if the counts are fewer.
+    """
+
+    scale: Scale
+    counts: np.ndarray
+    total: int
+
+    def between(self, low, high, bins):
+        """The Histogram from about low to about high, its edges being some of the fine ones.
+
+        None if the bins are too wide for that, or do not reach so far.
+        """
+        scale = self.scale
+        if not scale.serves(low, high, bins):
+            return None
+        ends = (np.array([low, high]) - scale.low) / scale.width
+        places = np.rint(np.linspace(*ends, bins + 1)).astype(np.int64)
+        sums = np.concatenate([[0], np.cumsum(self.counts[1:-2])])
+        below, above = self.counts[0] + sums[places[0]], self.counts[-2] + sums[-1]
+        return Histogram(scale.low + places * scale.width, np.diff(sums[places]), int(below),
+                         int(above - sums[places[-1]]), int(self.counts.sum()), self.total)
+
+
+class Tally:
+    """Counts pixels in the bins of a Scale; for one thread.  counts: see Fine."""
+
+    def __init__(self, scale):
+        self.scale, self.counts = scale, np.zeros(FINE + 3, np.int64)
+        self._tables = np.zeros((4, FINE + 3), np.uint32)
+        self._places = np.empty(1 << 13, np.uint16)
+
+    def add(self, block):
+        """Count the pixels of a block, (h, w) float32, image units; NaN and Inf too."""
+        from glview.core.histogramkernels import tally
+
+        tally(block, self.scale.low, self.scale.width, self._tables, self._places)
+        self.counts += self._tables.sum(axis=0, dtype=np.int64)
+        self._tables[:] = 0
+
+
+def of_pixels(image, scale, told=lambda fraction: None, cancel=lambda: False):
+    """The Fine of an Image, which is read a piece at a time by threads that step back.
+
+    told: called with the fraction that is done, about.  Raises Cancelled once cancel() is true, and
+    what the reader raises.
+    """
+    height, width = image.shape
+    rows = max(1, PIECE // width)
+
+    def count(first):
+        step_back()
+        counted, block = Tally(scale), np.empty((min(rows, height), width), np.float32)
+        for y in range(first * rows, height, THREADS * rows):
+            if cancel():
+                raise Cancelled
+            end = min(y + rows, height)
+            counted.add(image.read32(y, end, 0, width, out=block[: end - y]))
+            told(end / height)
+        return counted.counts
+
+    return Fine(scale, sum(each(count, range(THREADS), THREADS)), height * width)
 
 
 def edges_between(low, high, bins):

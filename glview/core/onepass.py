@@ -4,30 +4,20 @@ import math
 import os
 import threading
 import time
-from dataclasses import dataclass
 
 import numpy as np
 
 from glview.core import halving, reduce
 from glview.core.cancel import Cancelled
+from glview.core.census import Census
 from glview.core.crew import each, step_back
+from glview.core.histogram import Tally
 from glview.core.image import Fault
 
 THREADS = max(2, min(4, os.cpu_count() or 1))
 PIECE = 1 << 20  # pixels read at once, if eight rows have fewer: they stay in the processor's cache
 SAMPLES = 1 << 20
 PAUSE = 0.15  # seconds between two publications, so that tiles are not remade for every band
-
-
-@dataclass(frozen=True, eq=False)
-class Census:
-    """counts: (4,) int64 numbers of pixels, see `reduce`; low, high: extremes of the finite ones
-    (Inf, -Inf if there is none); values: (n,) float32, a sample of them."""
-
-    counts: np.ndarray
-    low: float
-    high: float
-    values: np.ndarray
 
 
 def run(image, pyramid, first=None, progress=None, cancel=None):
@@ -133,6 +123,7 @@ class Reader:
         y0, x0, y1, x1 = box
         counts, low, high, taken = np.zeros(4, np.int64), np.inf, -np.inf, 0
         mean, most, finite, y_cell, x_cell = self._at(8, box)
+        tally = None if self._pyramid.scale is None else Tally(self._pyramid.scale)
         for y in range(y0, y1, self._rows):
             if self._cancel is not None and self._cancel():
                 raise Cancelled
@@ -143,10 +134,16 @@ class Reader:
             least, largest, turned = reduce.pool(
                 block, 8, mean, most, y_cell + row, x_cell, finite, row, counts, turned)
             low, high = min(low, least), max(high, largest)
+            if tally is not None:
+                if turned:
+                    reduce.turn(block)
+                    turned = False
+                tally.add(block)
             place = y * self._pyramid.shape[1] + x0
             taken = reduce.pick(block, place, self._pyramid.shape[1], self._step, self._values,
                                 taken, turned)
-        return Census(counts, low, high, self._values[:taken].copy())
+        return Census(counts, low, high, self._values[:taken].copy(),
+                      None if tally is None else tally.counts)
 
     def _halve(self, box):
         """The coarser levels of a band, each from the one below."""

@@ -7,11 +7,13 @@ looked at; from `Pyramid.factor` on (8, or more in a small memory) they are kept
 
 import math
 import threading
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
 from glview.core import tiles
+from glview.core.census import joined
+from glview.core.histogram import Fine
 from glview.core.stretch import PEAK_SIGMAS, ZOOMOUT
 
 RULES = tuple(ZOOMOUT)
@@ -20,25 +22,6 @@ FINEST = 1 << RAW_LEVELS
 PIECE = 1 << 20  # pixels read at once for a tile
 BAND = 1 << 22  # pixels of a band, if one row of the coarsest cells has fewer
 WIDEST = 1 << 17  # columns of a band, a multiple of every factor
-
-
-@dataclass(frozen=True, eq=False)
-class Statistics:
-    """Figures of a whole frame, of its pixels as float32.
-
-    minimum, maximum: of the finite pixels, image units; NaN if there is none.
-    nan, posinf, neginf, finite: numbers of pixels; those that could not be read are in none.
-    values: (n,) float32 in ascending order, the finite ones among every `step`-th pixel in reading
-        order, where `step` is 1 for a small frame: enough for limits and a histogram.
-    """
-
-    minimum: float
-    maximum: float
-    nan: int
-    posinf: int
-    neginf: int
-    finite: int
-    values: np.ndarray
 
 
 class Pyramid:
@@ -50,6 +33,8 @@ class Pyramid:
     stamps, covered, complete, statistics: changed by `collect` only, on the main thread: when each
         tile changed, the share of the frame that was read, the figures once that is all of it.
     outcome: the figures, set by the worker that finished them.
+    scale: a histogram.Scale, set before anything is read, if all pixels are to be counted on the
+        way; it costs half as much again as the rest where the file is in memory.
     """
 
     def __init__(self, shape, factor=FINEST):
@@ -58,11 +43,11 @@ class Pyramid:
         self.mean = {f: np.empty(cells, np.float32) for f, cells in levels.items()}
         self.max = {f: np.empty(cells, np.float32) for f, cells in levels.items()}
         self.stamps, self.covered = tiles.Stamps(self.shape), 0.0
-        self.statistics = self.outcome = None
+        self.statistics = self.outcome = self.scale = None
         self._lock = threading.Lock()
         self._step = _band_shape(self.shape, max(self.mean))
         self._done = np.zeros([-(-n // s) for n, s in zip(shape, self._step, strict=True)], bool)
-        self._census, self._news, self._read = {}, [], 0
+        self._census, self._news, self._read, self._bins = {}, [], 0, 0
 
     @property
     def level(self):
@@ -105,14 +90,26 @@ class Pyramid:
         """Bands whose cells are all written: place -> census, or None if it could not be read."""
         with self._lock:
             new = [place for place in found if not self._done[place]]
-            self._census.update(found)
             for place in new:
-                self._done[place] = True
+                self._take(place, found[place])
             last = new and self._done.all()
-        outcome = _statistics(self._census.values()) if last else None
+        outcome = self._figures() if last else None
         with self._lock:
             self._news.extend(self.box(place) for place in new)
             self.outcome = self.outcome or outcome
+
+    def _take(self, place, census):
+        """One band is done; the bins of all are added up at once, for each has many."""
+        self._done[place] = True
+        if census is not None:
+            counted = census.bins is not None and self._bins is not None
+            self._bins = self._bins + census.bins if counted else None
+            self._census[place] = replace(census, bins=None)
+
+    def _figures(self):
+        total, bins = self.shape[0] * self.shape[1], self._bins
+        counted = isinstance(bins, np.ndarray)
+        return joined(self._census.values(), Fine(self.scale, bins, total) if counted else None)
 
     def settle(self, statistics):
         """All levels hold what they shall: of the whole frame, whose Statistics these are."""
@@ -161,23 +158,6 @@ def _factors(shape, factor):
 def _band_shape(shape, coarsest):
     columns = shape[1] if shape[1] <= WIDEST else max(WIDEST, coarsest)
     return coarsest * max(1, BAND // (columns * coarsest)), columns
-
-
-def _statistics(found):
-    """The Statistics of all censuses; None stands for a band that could not be read."""
-    found = [census for census in found if census is not None]
-    counts = np.sum([census.counts for census in found], axis=0) if found else [0] * 4
-    nan, posinf, neginf, finite = (int(n) for n in counts)
-    values = [np.empty(0, np.float32), *(census.values for census in found)]
-    return Statistics(
-        minimum=min(float(census.low) for census in found) if finite else float("nan"),
-        maximum=max(float(census.high) for census in found) if finite else float("nan"),
-        nan=nan,
-        posinf=posinf,
-        neginf=neginf,
-        finite=finite,
-        values=np.sort(np.concatenate(values)),
-    )
 
 
 def build(image, pyramid, first=None, progress=None, cancel=None):

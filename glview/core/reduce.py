@@ -45,7 +45,7 @@ def pool(block, factor, mean, maximum, y_cell, x_cell, finite, row, counts, turn
                 _gather_turned(bits[y : y + 8], x, n, *parts, *columns, lowest)
             else:
                 if turned:
-                    _turn(bits)
+                    turn(block)
                     turned = False
                 _gather(rows, x, n, nothing, *parts, *columns, lowest)
             _sum_pairs(-(-n // 8) * 4, *parts, columns[0], sums)
@@ -57,7 +57,7 @@ def pool(block, factor, mean, maximum, y_cell, x_cell, finite, row, counts, turn
                 counts[NAN] += rows.shape[0] * n - number
             else:
                 if turned:
-                    _turn(bits)
+                    turn(block)
                     turned = False
                 _careful(rows, x, n, factor, *target, counts)
             _raise(last - first, cells[2], highest)
@@ -103,8 +103,9 @@ def _swapped(word):
 
 
 @numba.njit(cache=True, nogil=True)
-def _turn(bits):
-    for line in bits:
+def turn(block):
+    """Put the bytes of each pixel the other way round, in place; block: (h, w) float32."""
+    for line in block.view(np.uint32):
         for i in range(line.size):
             line[i] = _swapped(line[i])
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from glview.core.pyramid import FINEST, Pyramid, Statistics
+from glview.core.census import Statistics
+from glview.core.pyramid import FINEST, Pyramid
 from glview.files import ReadError
 from glview.files.commit import explain, lock
 from glview.files.journal import only_saved

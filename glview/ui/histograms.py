@@ -49,7 +49,7 @@ class Histograms:
         limits, stretch = document.limits, document.stretch
         low, high = self._span(document, limits)
         found = desk.measurer.pixels(document, low, high)
-        _title("Pixel values", found, "pixel")
+        _title("Pixel values", found, "pixel", counted=desk.measurer.counted)
         heights = [] if found is None else found.counts
         value = self._pixels.draw(desk, size, heights, (low, high), limits, limits,
                                   (f"{low:.4g}", f"{high:.4g}"))
@@ -121,8 +121,8 @@ class Histograms:
         _explain(self._areas, found, "object")
 
 
-def _title(words, found, what, missing="counting..."):
-    """What the plot shows, and of how much."""
+def _title(words, found, what, missing="counting...", counted=None):
+    """What the plot shows, and of how much; counted: how far counting all of it has come."""
     imgui.text_unformatted(words)
     imgui.same_line()
     if found is None:
@@ -130,7 +130,9 @@ def _title(words, found, what, missing="counting..."):
     elif found.exact:
         imgui.text_disabled(f"of {count(found.total, what)}, log")
     else:
-        imgui.text_disabled(f"sampled, 1 of {max(1, found.total // max(1, found.looked))}, log")
+        more = "" if counted is None else f" (counting all, {counted:.0%})"
+        share = max(1, found.total // max(1, found.looked))
+        imgui.text_disabled(f"sampled, 1 of {share}{more}, log")
 
 
 def _explain(plot, found, what, more=None):
