@@ -34,6 +34,7 @@ test: system-test lint  ## lint, then every test (software OpenGL; no display ne
 	GLVIEW_REQUIRE_GL=1 LIBGL_ALWAYS_SOFTWARE=1 $(OLD_GL) $(BIN)/python -m pytest -m gl
 
 bench: system-bench $(VENV)/.test  ## times and memory, with peers (BENCH=--quick: few repeats)
+	$(PIP) -e '.[bench]' --no-build-isolation
 	PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)
 
 fuzz: system-test $(VENV)/.test  ## hostile bytes for ten minutes (FUZZ="--seconds 60"); Linux

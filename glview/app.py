@@ -6,17 +6,20 @@ from contextlib import ExitStack
 
 from glview.autosave import Autosave
 from glview.compiling import Compiler
+from glview.core.crew import undisturbed
 from glview.core.image import Fault
 from glview.core.tiles import pixels
 from glview.deciding import Decider
 from glview.detecting import Detector
 from glview.finishing import Finisher
+from glview.foreseeing import Foresight
 from glview.jobs import Feed, Jobs
 from glview.library import Library
 from glview.listing import Listing
 from glview.loop import DETECTING_SECONDS, FRAMES_AFTER_EVENT, Loop
 from glview.measuring import Measurer
 from glview.readout import Readout
+from glview.renewing import Renewer
 from glview.reviewing import Reviewer
 from glview.scene import Scene
 from glview.settings import log_file
@@ -26,7 +29,6 @@ from glview.ui.widgets import Screen
 from glview.watching import Watcher
 
 UPLOAD_SECONDS = 0.006
-RENEWAL_SECONDS = 60.0  # between two times that everything on the GPU is made anew
 FAULTS_TOLD = 20  # different ones; an error that counts up would fill window and disk
 
 
@@ -42,7 +44,7 @@ class Desk:
         self.unsaved = unsaved
         self.platform, self.workspace, self.settings = platform, workspace, settings
         self.frames, self.done, self.bare, self.faults = 0, False, None, []
-        self.drawn, self._renewed = 0.0, -RENEWAL_SECONDS
+        self.drawn, self._renewer = 0.0, Renewer(self)
         with ExitStack() as ending:  # of a beginning that fails, too
             ending.callback(platform.close)
             self._begin(ending)
@@ -61,7 +63,7 @@ class Desk:
         self.readout = Readout(self.jobs)
         self.detector = Detector(workspace, wake)
         ending.callback(self.detector.close)
-        compiler = Compiler()
+        self.compiler = compiler = Compiler(wake=wake)
         ending.callback(compiler.close)
         self.reviewer = Reviewer(workspace, self.jobs, self.scene.thumbnails, compiler.load)
         self.listing = Listing(workspace, self.jobs, self.reviewer)
@@ -70,6 +72,7 @@ class Desk:
         self.finisher = Finisher(workspace, self.jobs, wake, compiler)
         self.finisher.hold()
         self.watcher = Watcher(workspace, self.jobs)
+        self.foresight = Foresight(workspace, self.jobs)
         self.autosave = Autosave(workspace, self.jobs, self.unsaved,
                                  lambda document: not self.finisher.restoring(document), wake)
         ending.callback(self.autosave.close)
@@ -85,13 +88,21 @@ class Desk:
     # one frame
 
     def frame(self):
-        """Take results, take input, draw."""
-        self.guard(self._collect)
-        if self.guard(self.platform.start_frame):
-            self.guard(self._interface)
-            self.guard(self.autosave.update)
-        if self.guard(self.platform.compose):  # always: it ends a frame that could not begin, too
-            self.guard(self._draw)
+        """Take results, take input, draw.
+
+        Raises gl.context.DisplayError if the context was lost and no other one can be had.
+        """
+        if self.platform.lost:
+            self._renewer.window()
+        with undisturbed():
+            self.guard(self._collect)
+            if self.guard(self.platform.start_frame):
+                self.guard(self._interface)
+                self.guard(self.autosave.update)
+            composed = self.guard(self.platform.compose)  # it ends one that did not begin, too
+            if composed:
+                self.guard(self._draw)
+        if composed:
             self.guard(self.platform.finish_frame)
         self.frames, self.drawn = self.frames + 1, time.monotonic()
 
@@ -103,7 +114,8 @@ class Desk:
         try:
             part()
         except Exception as error:  # whatever it is, the window and the edits stay
-            self._fault(error)
+            if not self.platform.lost:  # whose doing it is else; the next frame sees to that
+                self._fault(error)
             return False
         return True
 
@@ -121,16 +133,12 @@ class Desk:
         try:
             self._draw_scene()
         except Exception:  # whatever became of textures and programs, new ones may do
-            self._renew_scene()
+            if not self.platform.lost:
+                self._renewer.scene()
             raise
 
-    def _renew_scene(self):
-        """Make all that is on the GPU anew, once in a while; the pictures come by themselves."""
-        if time.monotonic() < self._renewed + RENEWAL_SECONDS:
-            return
-        self._renewed = time.monotonic()
-        for store in self.scene.tiles.stores.values():
-            self.guard(store.release)
+    def set_scene(self):
+        """Make all that is on the GPU; the pictures come by themselves."""
         self.scene = Scene(self.platform.ctx, self.workspace.budget.gpu)
         self.reviewer.show_on(self.scene.thumbnails)
 
@@ -237,13 +245,18 @@ class Desk:
     def undo(self):
         """Take back the last step of the current document."""
         document = self.workspace.document
-        if document.history.undo(document):
+        if why := document.history.undo_bar:
+            self.workspace.told = why
+        elif document.history.undo(document):
             self.listing.went_back(document.history.undone[-1])
 
     def redo(self):
         """Do again what was taken back last."""
         document = self.workspace.document
-        document.history.redo(document)
+        if why := document.history.redo_bar:
+            self.workspace.told = why
+        else:
+            document.history.redo(document)
 
     def quit(self):
         """Close, after asking if something is not saved."""

@@ -4,6 +4,9 @@ import argparse
 import os
 
 DQ = ("hst", "wfc3", "jwst", "banzai", "decam", "lsst", "plain")
+METHODS = ("auto", "append", "copy", "beside")
+BITS = 1, 23  # of a confidence that is rounded, from and to
+EVERY_BIT = 0
 
 
 class UsageError(Exception):
@@ -43,7 +46,7 @@ def add_precision(add, names):
     add("--precision", choices=names, default=names[0], metavar="NAME",
         help=f"of the networks' sums: {names[0]} (default), {' or '.join(names[1:])}; on a "
              "processor with instructions for it bfloat16 takes about 0.65 of the time, and up to "
-             "0.7 %% of the masked pixels are others (1.3 %% of decam's and WFC3-UVIS's); float16 "
+             "0.9 %% of the masked pixels are others (1.3 %% of decam's and WFC3-UVIS's); float16 "
              "changes 0.1 %% and is for graphics cards: a processor takes ten times as long")
 
 
@@ -67,6 +70,25 @@ def add_dq(add):
         help=f"save CR_DQ too: the image's data-quality flags with the mask's bits OR-ed in, as "
              f"they are in {', '.join(DQ[:-1])}; plain: CR_MASK alone "
              "(default, but the window keeps up what was saved before)")
+
+
+def add_saving(add):
+    """What the window saves and where: --mask-only, --bits, --method, --dq; None is as before."""
+    add("--mask-only", action="store_true", help="save the mask without the model's confidence")
+    add("--bits", type=named(_bits, "number from 1 to 23, or 'all'"), metavar="N|all",
+        help="save the confidence in multiples of 2**-N: no pixel of the mask changes, and it "
+             "takes far less space; all: every bit")
+    add("--method", choices=METHODS, metavar="NAME",
+        help="how to save: append (at the end of the file, in place), copy (a new version of the "
+             "file), beside (a file of its own), or auto, what suits the file")
+    add_dq(add)
+
+
+def _bits(text):
+    bits = EVERY_BIT if text == "all" else int(text)
+    if text != "all" and not BITS[0] <= bits <= BITS[1]:
+        raise ValueError(text)
+    return bits
 
 
 def parser(name, description, epilog):

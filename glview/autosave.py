@@ -4,17 +4,18 @@ Once a frame the history of each document is compared with what its log holds; w
 to a thread that writes it.  At its next opening a file's log is found, and the user is asked.
 """
 
-import time
 from dataclasses import replace
 
 from glview import recovering
 from glview.editmirror import Kept, Mirror
-from glview.files import confidence as sidecar
 from glview.files.editlog import LogError, head_of
 from glview.files.source import path_text
 from glview.files.unsaved import ClaimedError, Claims, Place, sweep
+from glview.filing import Filing
+from glview.findings import Findings, standing
 from glview.logwriter import Log, Writer
-from glview.recovering import Question, Snapshot
+from glview.recovering import Question
+from glview.snapshot import Snapshot
 
 COMPACT_BYTES = 32 << 20  # of a log, from which a save begins it anew
 
@@ -32,6 +33,7 @@ class Autosave:
         self._kept, self._claims = {}, Claims()
         self._told, self._dropped = "", False
         self._writer = Writer(wake) if folder is not None else None
+        self._filing = Filing(workspace, jobs, self._writer)
         if folder is not None:  # what is swept away or not is nothing to tell of
             jobs.start("sweep", lambda _: sweep(folder), lambda _: None, lambda _: None)
 
@@ -52,14 +54,19 @@ class Autosave:
             self._hold(kept)
         self._tell()
 
-    def catch_up(self):
+    def catch_up(self, document=None, save="", exact=True):
         """Write what was done until now; returns what waits until the disk has it, any thread.
 
         A saved file whose log lacks its last steps would get back what they had deleted.
+        document, save: the one that is saved, and what its file is going to call that; exact: with
+        every bit of its confidence.
         """
         for kept in self._kept.values():
             if kept.state == "on":
                 self._follow(kept)
+            if kept.state == "on" and kept.document is document and not kept.mirror.empty:
+                whole = exact and not document.detection.running
+                self._write(kept, kept.mirror.saving(document.history, whole, save))
         return self.sync
 
     def sync(self):
@@ -72,10 +79,10 @@ class Autosave:
         kept = self._kept.pop(document.key, None)
         if kept is None:
             return
-        for work in ("kept", "keep"):
+        for work in ("kept", "keep", "record"):
             self._jobs.cancel(kept.job(work))
         if kept.state == "on" and not document.changed:
-            self._clear(kept)
+            self._end(kept)
         others = {one.place.name for one in self._kept.values() if one.place}
         if kept.place is not None and kept.place.name not in others:
             self._claims.release([kept.place.name])
@@ -88,7 +95,7 @@ class Autosave:
         """Write what is left; keep what is neither on disk nor unwanted."""
         for kept in self._kept.values():
             if kept.state == "on" and (self._dropped or not kept.document.changed):
-                self._clear(kept)
+                self._end(kept)
         if self._writer is not None:
             self._writer.close()
         self._claims.release(self._claims.names)
@@ -96,7 +103,8 @@ class Autosave:
     # what was kept of a document before
 
     def _look(self, kept):
-        image, folder = kept.document.image, self._folder
+        image, folder, stamp = kept.document.image, self._folder, kept.entry.stamp
+        disk = kept.document.detection.provenance.get("save"), stamp
         if kept.document.barred:  # what was kept builds on what cannot be read
             self._stop(kept)
             return
@@ -106,26 +114,30 @@ class Autosave:
             place = Place.of(folder, image)
             self._claims.take(place)
             try:
-                return place, recovering.look(place, image.shape, cancelled), ""
+                return (place, recovering.look(place, image.shape, cancelled, disk),
+                        place.numbers), ""
             except LogError as error:
-                return place, None, f"{error}; it is left in {path_text(place.put_aside())}"
+                left = path_text(place.put_aside())
+                return (place, None, place.numbers), f"{error}; it is left in {left}"
 
         self._jobs.start(kept.job("kept"), work, lambda found: self._looked(kept, *found),
                          lambda error: self._not_looked(kept, error))
 
-    def _looked(self, kept, place, found, trouble):
-        document, name = kept.document, kept.entry.name
+    def _looked(self, kept, there, trouble):
+        document, name, (place, found, numbers) = kept.document, kept.entry.name, there
         self.workspace.arrived(document, "kept")
         if any(one is not kept and one.place == place for one in self._kept.values()):
             self._read_only(kept, f"{name} is in the list twice: change its mask where you opened "
                                   "it first; here it is read-only.")
             return
-        kept.place, kept.state = place, "on"
+        kept.place, kept.state, kept.findings = place, "on", Findings(numbers)
         if trouble:
             self.workspace.notify(f"{name}: edits that were not saved cannot be restored: "
                                   f"{trouble}")
         self._begin(kept, Mirror(type(document.history)()), 0)
         kept.on_disk = document.history.saved, document.saved
+        if found is not None and found.search and not found.search.adds_to(document):
+            found = replace(found, search=None)
         if found is not None and found.empty:
             if found.damage:
                 self.workspace.notify(f"{name}: {found.damage}")
@@ -199,9 +211,12 @@ class Autosave:
             return
         found = question.found
         known = recovering.restore(document, found)
-        self._begin(kept, Mirror(document.history, len(found.entries), known), found.size)
+        self._begin(kept, Mirror(document.history, max(1, len(found.entries)), known), found.size)
         recovering.again(document, question.before)
-        kept.stamp = document.detection.stamps.now if found.confidence is not None else 0
+        for number, one in found.findings.items():
+            kept.findings.know(number, one.confidence)
+        confidence, kept.due = document.detection.confidence, True
+        kept.told = 0 if standing(document) is None else kept.findings.number(confidence)
         kept.on_disk = document.history.saved, document.saved
         self.workspace.told = "Restored what was not saved; Ctrl+S saves it"
 
@@ -214,73 +229,49 @@ class Autosave:
 
     def _follow(self, kept):
         """Write what was done, found and saved since the last frame."""
-        document, mirror = kept.document, kept.mirror
+        document, mirror, detection = kept.document, kept.mirror, kept.document.detection
+        if detection.running:
+            run = detection.run
+            kept.findings.filled(detection.confidence if run is None else run.target)
         if not mirror.same(document.history):
             self._write(kept, mirror.news(document.history))
+            kept.due = True
         saved = document.history.saved, document.saved
         if saved[0] is not kept.on_disk[0] or saved[1] != kept.on_disk[1]:
             kept.on_disk = saved
             self._was_saved(kept)
-        stamp = document.detection.stamps.now
-        new = stamp not in (kept.stamp, document.saved) and not document.detection.running
-        if new and document.detection.confidence is not None:
-            kept.stamp = stamp
-            self._keep(kept, stamp)
+        now = detection.stamps.now, detection.running
+        kept.due, kept.seen = kept.due or now != kept.seen, now
+        self._filing.record(kept)
+        if kept.due:
+            self._filing.update(kept)
 
     def _write(self, kept, entries):
         for entry in entries:
-            self._writer.write(kept.log, entry)
+            self._writer.write(kept.log, kept.findings.entry(entry))
 
     def _was_saved(self, kept):
         document = kept.document
-        whole = document.saved == document.detection.stamps.now
+        whole = document.on_disk
         if not document.changed and kept.log.size > COMPACT_BYTES:
             self._clear(kept)
         elif not kept.mirror.empty:
             self._write(kept, kept.mirror.saved(document.history, whole, kept.entry.stamp))
-            if whole:
-                self._tidy(kept)
+            kept.due, kept.told = True, 0 if whole else kept.told
 
     def _clear(self, kept):
         """Nothing needs to be kept: the document is on disk as it is, or unwanted."""
         self._writer.do(kept.log, kept.log.clear)
-        self._tidy(kept)
+        kept.due, kept.told = True, 0
         history = kept.document.history
         self._begin(kept, Mirror(type(history)() if history.changed else history), 0)
 
-    def _tidy(self, kept, before=None):
-        """Remove the kept confidences that are older than this, or than now."""
-        before = time.time_ns() if before is None else before
-        self._writer.do(kept.log, lambda: kept.place.remove_confidences(before))
-
-    def _keep(self, kept, stamp):
-        """Keep the confidence, in a worker."""
-        document = kept.document
-        detection = replace(document.detection)
-        number = time.time_ns()
-        path = kept.place.confidence(number)
-
-        def work(cancelled):
-            sidecar.write(path, detection.confidence, cancelled)
-
-        def done(_):
-            if document.saved == stamp or kept.stamp != stamp:
-                self._writer.do(kept.log, lambda: path.unlink(missing_ok=True))
-                return
-            known = {name: value for name, value in detection.provenance.items()
-                     if isinstance(value, str | int | float)}
-            self._write(kept, kept.mirror.found({
-                "file": path.name, "covered": detection.covered, "provenance": known}))
-            self._tidy(kept, number)
-
-        self._jobs.start(kept.job("keep"), work, done,
-                         lambda error: self._not_kept(kept, error))
-
-    def _not_kept(self, kept, error):
-        if not isinstance(error, OSError | sidecar.TooLargeError):
-            raise error
-        self.workspace.notify(f"{kept.entry.name}: what the model found cannot be kept against a "
-                              f"crash ({str(error) or 'it is too large'}); Ctrl+S saves it.")
+    def _end(self, kept):
+        """Nothing of it is kept any more."""
+        self._writer.do(kept.log, kept.log.clear)
+        files = kept.findings.files
+        self._writer.do(kept.log, lambda: kept.place.remove(files))
+        self._writer.do(kept.log, lambda: kept.place.tiles.unlink(missing_ok=True))
 
     def _tell(self):
         """Tell of what keeps the writer from writing, as long as it does."""

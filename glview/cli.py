@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 import glview
-from glview.arguments import UsageError, add_dq, add_precision, named, share
+from glview.arguments import UsageError, add_precision, add_saving, named, share
 from glview.budget import LEAST, LEAST_GPU, parse_size, words_of
 
 COMMANDS = {
@@ -111,7 +111,7 @@ def parser():
         help="what tiles may take on the graphics card (default: 512M)")
     add("--cache", action="store_true",
         help="keep the reduced picture beside the file, so that it need not be read whole again")
-    add_dq(add)
+    add_saving(add)
     add("--demo", action="store_true", help="open a copy of a frame that comes with glview")
     add("--state", metavar="FILE",
         help="write the window's state as JSON after every frame, for scripts that drive it")
@@ -179,8 +179,12 @@ def _show(names, options):
         raise UsageError("--pane is for --screenshot")
     if options.first and (options.detect or not options.screenshot):
         raise UsageError("--first is for --screenshot without --detect")
-    if options.screenshot and options.dq:
-        raise UsageError("--dq is for what is saved, and --screenshot saves no mask: leave it out")
+    if options.mask_only and options.bits is not None:
+        raise UsageError("--mask-only saves no confidence: leave --bits out")
+    for name in ("dq", "bits", "mask_only", "method"):
+        if options.screenshot and getattr(options, name) not in (None, False):
+            raise UsageError(f"--{name.replace('_', '-')} is for what is saved, and --screenshot "
+                             "saves no mask: leave it out")
     _check_model(options.model or "auto")
     _check_place("--state", options.state)
     _check_place("--screenshot", options.screenshot)

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import glview
@@ -15,16 +16,20 @@ from glview.core.cancel import Cancelled
 
 CHILD = "glview.rehearsal"
 PAUSE = 0.05  # seconds between two questions whether to go on waiting
+TELLING = 0.4  # seconds between two times that the window tells how far it is
 
 
 class Compiler:
     """Starts the process where it is needed, and tells what is ready.
 
-    child: the module that is run; it prints the names of acts, see `rehearsal`.
+    child: the module that is run; it prints the names of acts, see `rehearsal`.  wake: ends the
+    window's sleep when there is more to tell.
+    share: of the work that is done, or None while nothing is being compiled.
     """
 
-    def __init__(self, child=CHILD):
+    def __init__(self, child=CHILD, wake=lambda: None):
         self._child, self._process, self._closed = child, None, False
+        self._wake, self._since, self._after, self.share = wake, 0.0, "", None
         self._lock, self._begun = threading.Lock(), False
         self._ready, self._ended = set(), threading.Event()
 
@@ -39,6 +44,15 @@ class Compiler:
             if cancelled():
                 raise Cancelled
 
+    @property
+    def words(self):
+        """What is going on, for the user; "" while nothing is being compiled."""
+        share = self.share
+        if share is None:
+            return ""
+        return (f"compiling, once after {self._after}: {share:.0%}, "
+                f"{time.monotonic() - self._since:.0f} s so far")
+
     def load(self, cancelled=lambda: False):
         """Load all of them into this process, once they are compiled."""
         self.wait("", cancelled)
@@ -48,6 +62,7 @@ class Compiler:
         """End the process, if it is still there; what it compiled stays."""
         with self._lock:
             self._begun = self._closed = True
+            self.share = None
             self._ended.set()
             if self._process is not None:
                 self._process.stdin.close()
@@ -64,14 +79,26 @@ class Compiler:
             [sys.executable, "-P", "-m", self._child, "--watched"], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)})
+        self._after = "an update" if compiled.was_kept() else "an installation"
+        self._since, self.share = time.monotonic(), 0.0
         threading.Thread(target=self._listen, name="glview-compiling", daemon=True).start()
 
     def _listen(self):
+        told = self._since
         with self._process:
             for line in self._process.stdout:
-                self._ready.add(line.strip())
+                word, _, share = line.strip().partition(" ")
+                if word != "at":
+                    self._ready.add(word)
+                elif self.share is not None:
+                    self.share = float(share)
+                if time.monotonic() > told + TELLING:
+                    told = time.monotonic()
+                    self._wake()
             self._process.wait()
+        self.share = None
         self._ended.set()
+        self._wake()
 
 
 @functools.cache

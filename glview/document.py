@@ -42,7 +42,7 @@ class Detection:
     Plane, or None; stamps: which tiles of it changed when; covered: share of the frame computed;
     running: a model is at work; owed: what was there before that is not on disk; coverage: the map
     of where it was; provenance: model, weights_sha256, tiling, ... of the confidence; part: where a
-    detection that ended early can go on, or None."""
+    detection that ended early can go on, or None; run: the search under way, or None."""
 
     stamps: Stamps
     confidence: np.ndarray | Plane | None = None
@@ -53,6 +53,12 @@ class Detection:
     status: str = ""
     provenance: dict[str, Any] = field(default_factory=dict)
     part: Part | None = None
+    run: Any = None
+
+    @property
+    def replaces(self):
+        """True while a search fills what is to take the place of an earlier finding."""
+        return self.run is not None and self.run.replaces
 
     @property
     def gaps(self):
@@ -62,12 +68,35 @@ class Detection:
         return self.coverage if known and self.coverage.told else None
 
 
+@dataclass(frozen=True)
+class Finding:
+    """The fields of a Detection that a search replaces, to be kept and shown again."""
+
+    confidence: np.ndarray | Plane | None = None
+    covered: float = 0.0
+    coverage: Coverage | None = None
+    provenance: dict[str, Any] = field(default_factory=dict)
+    part: Part | None = None
+
+    @classmethod
+    def of(cls, detection):
+        """What a Detection has now."""
+        return cls(*(getattr(detection, name) for name in cls.__dataclass_fields__))
+
+    def show(self, document, box):
+        """Let a document have this; box: (y0, x0, y1, x1), where its confidence may differ."""
+        for name in self.__dataclass_fields__:
+            setattr(document.detection, name, getattr(self, name))
+        document.detection.stamps.touch(box)
+
+
 @dataclass
 class Review:
     """The objects of the final mask.  objects: structured array of `core.objects`, or None;
     catalogue: the same with an index; order: their numbers, the first of the ranking `rank` first,
     a `core.catalogue.Order`; selected: index into `order` or -1; pixels: masked pixels; key: the
-    mask they belong to."""
+    mask they belong to; sought: the row of an object that is to be selected when they are counted,
+    or None."""
 
     objects: np.ndarray | None = None
     catalogue: Catalogue | None = None
@@ -76,6 +105,14 @@ class Review:
     selected: int = -1
     pixels: int = 0
     key: Any = None
+    sought: np.void | None = None
+
+    @property
+    def chosen(self):
+        """The selected object's row, of its own; or None."""
+        if self.objects is None or not 0 <= self.selected < len(self.objects):
+            return None
+        return self.objects[self.order[self.selected]].copy()
 
 
 class Document:
@@ -87,10 +124,10 @@ class Document:
     {(y, x): "accepted" or "rejected"}, by a pixel of the object that was judged.  sky: (y, x) ->
     text of the position on the sky, or None.  dq: the convention of the flags that were saved with
     it; cleaned: the file that holds its CR_CLEANED; each None if there is none.  saved: the stamp
-    of the confidence that is on disk.  seen, level: the box of it that the panes show, or None, and
-    the pyramid level they are drawn from.  key: names the document in caches, which may outlive it;
-    unlike its id() it never comes again while a cache holds it.  whole: False for what is seen of a
-    file while the rest is still being unpacked.
+    of the confidence that is on disk; lossy: as less than is known here.  seen, level: the box of
+    it that the panes show, or None, and the pyramid level they are drawn from.  key: names the
+    document in caches, which may outlive it; unlike its id() it never comes again while a cache
+    holds it.  whole: False for what is seen of a file while the rest is still being unpacked.
     twin: what sets a copy apart that is drawn for comparison, see `comparing`.
     awaits: names of what is still being read of what was saved or kept of it; barred: a sentence
     that says why its mask cannot be changed, or "".
@@ -116,6 +153,7 @@ class Document:
         self.dq = self.cleaned = None
         self.sky = self.seen = None
         self.saved = self.level = 0
+        self.lossy = False
         self._known = {}
 
     @property
@@ -172,7 +210,7 @@ class Document:
         confidence = self.detection.confidence
         found = 0 if confidence is None else confidence.nbytes
         kept = self.pyramid.nbytes + self.pools.nbytes + self.edits.plane.nbytes
-        kept += self.counter.nbytes
+        kept += self.counter.nbytes + self.history.nbytes
         return found + kept + self.preview[0].nbytes + self.sample.values.nbytes
 
     def _kept(self, name, key, make):
@@ -185,6 +223,11 @@ class Document:
     def mask_key(self):
         """Equal keys mean equal final masks."""
         return self.mask, self.edits.revision, self.detection.stamps.now
+
+    @property
+    def on_disk(self):
+        """True if the confidence is on disk bit for bit."""
+        return self.saved == self.detection.stamps.now and not self.lossy
 
     @property
     def changed(self):

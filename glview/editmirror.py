@@ -72,10 +72,18 @@ class Mirror:
     def saved(self, history, whole, stamp):
         """Entries that say what is on disk now.  whole: with all that was found; stamp: of it."""
         self._saved = history.saved
-        number = self._base
-        if self._saved is not None:
-            number = next((n for n, step in self._known.items() if step is self._saved), number)
+        number = self._number(self._saved)
         yield from self._numbered({"saved": number, "whole": whole, "stamp": stamp})
+
+    def saving(self, history, whole, save):
+        """Entries that say that the disk is going to have what is there now, by that save."""
+        number = self._number(history.last)
+        yield from self._numbered({"saving": number, "whole": whole, "save": save})
+
+    def _number(self, step):
+        """Of the entry after which the step was the last one."""
+        known = (number for number, last in self._known.items() if last is step)
+        return self._base if step is None else next(known, self._base)
 
     def found(self, what):
         """Entries that say what a model found."""
@@ -87,7 +95,10 @@ class Kept:
     """A document and what is kept of it.
 
     state: "new", "looking" (a worker reads the log), "asking" (the user), "on" or "off".
-    stamp: of the confidence that is kept; on_disk: what the last save was of.
+    findings: the confidences that are kept; due: they may not be all that should be; told: the
+    number of the one that the log says was found last, or 0.
+    recorder: of the last search, or None; tiles: a file of it may be there.
+    seen: what its detection was in the last frame; on_disk: what the last save was of.
     place, log, mirror: where it is kept, and what of it; question: what the user is asked.
     asleep: the Snapshot that a read-only document stays at.
     """
@@ -100,7 +111,12 @@ class Kept:
     mirror: Mirror | None = None
     question: Any = None
     asleep: Any = None
-    stamp: int = 0
+    findings: Any = None
+    due: bool = False
+    told: int = 0
+    recorder: Any = None
+    tiles: bool = True
+    seen: tuple = ()
     on_disk: tuple = (None, 0)
 
     def job(self, work):

@@ -71,7 +71,8 @@ class Finisher:
         document = self.workspace.document
         if document is not self._reading:
             self._leave()
-            if document is not None and document.whole and self._held is None:
+            growing = document is None or document is self.workspace.entry.partial
+            if not growing and self._held is None:
                 self._read(document)
         while self._later and (not self.reading or time.monotonic() > self._later[0][0]):
             self._start_later(self._later.pop(0)[1])
@@ -110,7 +111,7 @@ class Finisher:
         self._reading = document
         if document.pyramid.complete:
             return
-        cache = self.workspace.cache and document.image.path is not None
+        cache = self.workspace.cache and document.whole and document.image.path is not None
 
         def work(cancelled):
             self._compiler.wait("picture", cancelled)

@@ -10,10 +10,10 @@ from glview.core.cancel import Cancelled
 from glview.core.crew import step_back
 
 # Numbers of workers: what is slow holds up only its like.
-LANES = {"quick": 3, "background": 2, "save": 1, "watch": 1}
-LANE_OF = {"reduce": "background", "saved": "background", "sky": "background",
-           "keep": "background", "histogram": "background", "region": "background",
-           "pickable": "background", "save": "save", "watch": "watch"}
+LANES = {"quick": 3, "background": 2, "saved": 2, "save": 1, "watch": 1}
+LANE_OF = {"reduce": "background", "saved": "saved", "sky": "background",
+           "keep": "background", "record": "background", "histogram": "background",
+           "region": "background", "pickable": "background", "save": "save", "watch": "watch"}
 
 QUIET = ("watch", "warm")  # what nobody waits for
 
@@ -168,7 +168,6 @@ class Feed:
             self._changed.notify_all()
 
     def _work(self):
-        step_back()
         while True:
             with self._changed:
                 while not self._wishes and not self._closed:
@@ -184,3 +183,4 @@ class Feed:
                 made = (key, None, error)
             self._ready.put(made)
             self._wake()
+            step_back()  # not before: what the first one imports and loads is Python

@@ -1,6 +1,7 @@
 """Saving documents: one at a time, in workers, and what the user is told of it."""
 
 import os
+import secrets
 import time
 from dataclasses import replace
 
@@ -11,13 +12,13 @@ from glview.files import shown_name
 class Keeper:
     """Saves documents; the same picture's saves come one after the other.
 
-    before: called when a document is to be saved; what it returns is called in the worker, before
-    a file is changed.
+    before: called with a document that is to be saved, and a name of that save which the file is
+    going to hold; what it returns is called in the worker, before a file is changed.
     """
 
-    def __init__(self, workspace, jobs, before=lambda: lambda: None):
+    def __init__(self, workspace, jobs, before=lambda *_: lambda: None):
         self.workspace, self._jobs, self._before = workspace, jobs, before
-        self._waiting = {}
+        self._waiting = {}  # name -> (document or None for all, what saves it)
 
     @property
     def unsaved(self):
@@ -38,12 +39,17 @@ class Keeper:
         elif not document.has_mask:
             self.workspace.notify("There is no mask to save yet: detect, or paint one.")
         else:
-            self._one_by_one(document.key,
-                             lambda: self._save(document, lambda: None, beside, clean))
+            self._waiting[document.key] = document, lambda: self._save(document, lambda: None,
+                                                                       beside, clean)
+            if document.detection.replaces:
+                self.workspace.told = (f"{document.image.name} is saved when the search ends; "
+                                       "until then it keeps the earlier detection")
+            self.update()
 
     def save_all(self, then):
         """Save everything that changed, one after the other, then call `then`."""
-        self._one_by_one("all", lambda: self._save_changed(then))
+        self._waiting["all"] = None, lambda: self._save_changed(then)
+        self.update()
 
     def _save_changed(self, then):
         if left := self._changed():
@@ -56,28 +62,41 @@ class Keeper:
         the caller instead."""
         return [document for entry in self.workspace.entries
                 for document in entry.documents.values()
-                if document.changed and document.image.path is not None
-                and not document.readonly]
+                if (document.changed or document.key in self._waiting)
+                and document.image.path is not None and not document.readonly]
 
-    def _one_by_one(self, name, save):
-        """Save now or after the save under way, for each needs the stamp that the last one left."""
+    def update(self):
+        """Once a frame: begin the next save, unless one is under way, for each needs the stamp
+        that the last one left.
+
+        What a search is about to replace stays in the file until that is there as a whole: the
+        save of such a document waits.
+        """
         if "save" in self._jobs.busy:
-            self._waiting[name] = save
-        else:
-            save()
-
-    def _save_next(self):
-        while self._waiting and "save" not in self._jobs.busy:
-            self._waiting.pop(next(iter(self._waiting)))()
+            return
+        for name, (document, save) in tuple(self._waiting.items()):
+            if document is None or not document.detection.replaces:
+                del self._waiting[name]
+                save()
+                return
 
     def _save(self, document, then, beside=False, clean=False):
-        entry = next(one for one in self.workspace.entries
-                     if document in one.documents.values())
-        detection, edits = replace(document.detection), document.edits.plane.copy()
+        entry = next((one for one in self.workspace.entries
+                      if document in one.documents.values()), None)
+        if entry is None:  # it was closed while its save waited, so it is on disk as it is
+            then()
+            return
+        coverage, edits = document.detection.coverage, document.edits.plane.copy()
+        known = document.detection.provenance | {"save": secrets.token_hex(8)}
+        detection = replace(document.detection, provenance=known,
+                            coverage=coverage and coverage.copy())
         step, stamp, settings = document.history.last, detection.stamps.now, document.mask
-        wait, entries = self._before(), tuple(self.workspace.entries)
+        choices, entries = self.workspace.saving, tuple(self.workspace.entries)
+        less = saving.lacking(detection, choices)
+        wait = self._before(document, known["save"], not less)
         more = {"sides": dict(entry.sides), "verdicts": dict(document.verdicts),
-                "dq": self.workspace.dq or document.dq, "clean": clean, "look": document.stretch}
+                "dq": choices.dq or document.dq, "clean": clean, "look": document.stretch,
+                "choices": choices}
         old = document.cleaned
 
         def work(cancelled):
@@ -96,7 +115,7 @@ class Keeper:
                 for one in written:
                     one.sides[result.path] = result.side
             document.history.mark_saved(step)
-            document.saved = stamp
+            document.saved, document.lossy = stamp, bool(less)
             why = f": {result.why}" if result.why else ""
             self.workspace.unsay(document.image.name, "NOT SAVED")
             what = "the mask and the CR-cleaned image" if clean else "the mask"
@@ -105,11 +124,11 @@ class Keeper:
             document.cleaned = result.path if clean else None if same else old
             self.workspace.told = (f"Saved {what} in {shown_name(result.path)} "
                                    f"({result.place}{why}) at {time.strftime('%H:%M:%S')}"
-                                   f"{saving.unfinished(detection)}{left_out}")
+                                   f"{saving.unfinished(detection)}{left_out}{less}")
             if result.warning:
                 self.workspace.notify(result.warning)
             then()
-            self._save_next()
+            self.update()
 
         def failed(error):
             tried = beside or getattr(error, "beside", False)
@@ -117,7 +136,7 @@ class Keeper:
             name, why = document.image.name, str(error)
             self.workspace.notify(
                 f"NOT SAVED: {why if name in why else f'{name}: {why}'}{advice}")
-            self._save_next()
+            self.update()
 
         self._jobs.start("save", work, done, failed)
 

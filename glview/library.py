@@ -52,8 +52,8 @@ class Library:
                  wake=lambda: None, before_save=None):
         self.workspace, self._jobs, self._settings = workspace, jobs, settings
         self._finisher, self._forget_tiles, self._wake = finisher, forget, wake
-        self._keeper = Keeper(workspace, jobs, before_save or (lambda: lambda: None))
-        self._looks = {}  # id of an entry -> Stretch of its document that was closed
+        self._keeper = Keeper(workspace, jobs, before_save or (lambda *_: lambda: None))
+        self._left = {}  # id of an entry -> Left, of its document that was closed
 
     # opening
 
@@ -65,7 +65,7 @@ class Library:
         entry = self.workspace.entry
         if entry.document is None and not entry.loading:
             entry.error, entry.stamp = "", None
-            self._await(entry, opening.Coming())
+            self._await(entry, opening.Coming(self._left.get(id(entry))))
             coming = entry.coming
             self._jobs.start(f"open {number}",
                              lambda cancelled: opening.look_into(entry.path, entry.ext, coming,
@@ -77,25 +77,33 @@ class Library:
         entry.loading, entry.coming, coming.wake = True, coming, self._wake
 
     def update(self):
-        """Once a frame: show what can be seen of a file that is still being unpacked."""
+        """Once a frame: save what had to wait, show what can be seen of a file that is still
+        being unpacked."""
+        self._keeper.update()
         entry = self.workspace.entry if self.workspace.entries else None
         opened = entry.coming.opened if entry is not None and entry.coming is not None else None
         if opened is None or (entry.partial and entry.partial.images is opened.images):
             return
         known, entry.partial = entry.partial, opening.document_of(opened, 0, whole=False)
         entry.partial.stretch = self._look(entry, known)
+        entry.partial.barred = (f"{entry.name} is still being unpacked; its mask can be changed "
+                                "when that is done.")
         if known is not None:
             self._close(known)
 
     def stop_opening(self):
-        """Give the opening of the current file up; True if it was being opened."""
+        """Give the opening of the current file up, but keep what can be seen of it; True if it was
+        being opened."""
         entry = self.workspace.entry if self.workspace.entries else None
         if entry is None or entry.coming is None or entry.coming.fraction is None:
             return False
-        entry.coming.stop()
+        part = entry.coming.stop()
         self._jobs.cancel(f"open {self.workspace.current}")
-        self._arrived(entry)
-        entry.error = "opening it was cancelled; Ctrl+R opens it again"
+        if part is not None:
+            self.opened(entry, part, whole=False)
+        else:
+            self._arrived(entry)
+            entry.error = "opening it was cancelled; Ctrl+R opens it again"
         return True
 
     def _arrived(self, entry):
@@ -141,9 +149,13 @@ class Library:
         if len(entries) > first:
             self.show(first)
 
-    def opened(self, entry, opened):
-        """A file was looked into: make its document and start what takes longer."""
-        document = opening.document_of(opened, self.workspace.budget.pyramid)
+    def opened(self, entry, opened, whole=True):
+        """A file was looked into: make its document and start what takes longer.
+
+        whole: False for what is seen of a file that was not unpacked to its end, and says so.
+        """
+        document = opening.document_of(opened, self.workspace.budget.pyramid, whole)
+        self._take_up(document, entry)
         document.stretch = self._look(entry, entry.document)
         document.usual = self._settings.usual
         self._arrived(entry)
@@ -154,6 +166,9 @@ class Library:
         self._make_room(document)
         for note in image.notes:
             self.workspace.notify(f"{image.name}: {note}")
+        if not whole:
+            document.barred = f"{image.name}: {image.notes[0]}"
+            return
         if entry.stamp is None:
             entry.stamp, entry.sides = opened.stamp, opened.sides
         self._finisher.start(document)
@@ -170,12 +185,22 @@ class Library:
                 self._drop(entry, key)
 
     def _look(self, entry, known):  # known: the document shown before, or None
-        return known.stretch if known else self._looks.get(id(entry), self._settings.stretch)
+        left = self._left.get(id(entry))
+        return known.stretch if known else left.stretch if left else self._settings.stretch
+
+    def _take_up(self, document, entry):
+        """Go on in a picture that was closed where the user was in it."""
+        left, shape = self._left.get(id(entry)), document.image.shape
+        if left is None or not left.among([document.image]):
+            return
+        document.review = left.review
+        if left.shape != shape and entry is self.workspace.entry:
+            self.workspace.view = self.workspace.view.inside(shape)
 
     def _drop(self, entry, key):
         document = entry.documents.pop(key)
         if key == entry.shown:
-            self._looks[id(entry)] = document.stretch
+            self._left[id(entry)] = opening.Left.of(document)
         self._close(document)
 
     def _close(self, document):
@@ -192,15 +217,19 @@ class Library:
     def show_image(self, image, plane):
         """Show another picture of the current file: an extension, or a plane of a cube."""
         entry = self.workspace.entry
+        if entry.partial is not None:
+            self.workspace.told = f"{entry.name} is still being unpacked: choose when that is done"
+            return
         key, job = (image.hdu, plane), f"image {self.workspace.current}"
         if key in entry.documents:
             self._jobs.cancel(job)
             entry.loading = False
             self._turn_to(entry, key)
             return
-        images, wanted, entry.loading = entry.document.images, replace(image, plane=plane), True
+        images, whole = entry.document.images, entry.document.whole
+        wanted, entry.loading = replace(image, plane=plane), True
         self._jobs.start(job, lambda cancelled: opening.look_at(images, wanted),
-                         lambda opened: self.opened(entry, opened),
+                         lambda opened: self.opened(entry, opened, whole),
                          lambda error: self._failed(entry, error))
 
     def _turn_to(self, entry, key):

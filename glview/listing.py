@@ -7,11 +7,12 @@ import numpy as np
 
 from glview import judging
 from glview.core import listing, verdicts
-from glview.core.catalogue import Catalogue
+from glview.core.candidates import Candidates
+from glview.core.catalogue import Places
 from glview.core.history import Together, Verdict
 from glview.core.listing import Rules
 from glview.core.mask import EDIT_ADD, EDIT_DELETE, MaskSettings
-from glview.core.objects import OBJECT, find_objects
+from glview.core.objects import OBJECT
 from glview.core.plane import Plane
 from glview.core.verdicts import REJECTED
 from glview.core.view import View
@@ -51,12 +52,13 @@ class Listing:
             self.rows, self.codes, self.order = NO_OBJECTS, self.codes[:0], self.order[:0]
             self.reviewed, self.selected, self._pixels = (0, 0), -1, []
             return
-        (codes, gone), said = self._judged(document, objects)
-        gone = tuple(pixel for pixel in gone if document.verdicts[pixel] == REJECTED)
-        rejected = self._deleted(document, gone)
+        (codes, gone, self.reviewed), said = self._judged(document, objects)
+        if gone:
+            key = document.key, document.edits.revision, gone
+            self._rejected.ask(key, lambda: deleting(document, gone))
         (self.rows, self.codes, self._pixels), rows = self._of(
-            "rows", (said, self._rejected.key), lambda: _together(objects, codes, *rejected))
-        self.reviewed = verdicts.progress(document.verdicts, codes, gone)
+            "rows", (said, self._rejected.key),
+            lambda: _together(objects, codes, *self._deleted(document, gone)))
         bright = self._near_bright(document, objects) if self.rules.bright else None
         falling, order = self._of("order", (rows, self.sort), lambda: listing.ordered(
             self.rows, self.codes, *self.sort, len(objects)))
@@ -64,7 +66,7 @@ class Listing:
         self.order, _ = self._of("shown", (order, self.rules, seen, self._bright.key), lambda: (
             falling[self._shown(document, seen, bright)[falling]]))
         self._find_selected(document)
-        number = -1 if self._wanted is None else self._number(document, *self._wanted)
+        number = -1 if self._wanted is None else self._reviewer.at(document, *self._wanted)
         if number >= 0:
             self.select(document, number)
         elif document.review.key == (document.key, *document.mask_key):
@@ -77,34 +79,24 @@ class Listing:
         return self._known[name][1:]
 
     def _judged(self, document, objects):
-        """((codes, gone) of verdicts.judged, its name)."""
-        now = document.key, document.review.key
-        known, _ = self._of("numbers", now, dict)
+        """((codes, rejected pixels that are in no object, how far the review is), its name)."""
 
-        def at(y, x):
-            if (y, x) not in known:
-                known[y, x] = self._number(document, y, x)
-            return known[y, x]
+        def make():
+            said, places = document.verdicts, document.review.catalogue.places
+            codes, gone = verdicts.judged(said, places.at, len(objects))
+            rejected = tuple(pixel for pixel in gone if said[pixel] == REJECTED)
+            return codes, rejected, verdicts.progress(codes, rejected)
 
-        return self._of("codes", (now, dict(document.verdicts)), lambda: verdicts.judged(
-            document.verdicts, at, len(objects)))
-
-    def _number(self, document, y, x):
-        """The number of the object at a pixel, or -1."""
-        catalogue = document.review.catalogue
-        if catalogue is None or catalogue.places is not None:
-            return self._reviewer.at(document, y, x)
-        look = judging.look_at(document)
-        return verdicts.holder(catalogue.objects, catalogue, look.masked, (y, x))
+        return self._of("codes", (document.key, document.review.key, dict(document.verdicts)), make)
 
     def _deleted(self, document, gone):
         """(pixels, rows) of objects that were rejected, as far as a worker has found them."""
-        key = document.key, document.edits.revision, gone
-        if gone:
-            self._rejected.ask(key, lambda: deleting(document, gone))
         known = self._rejected.key
-        pixels, rows = self._rejected.value if known and known[0] is key[0] else ((), NO_OBJECTS)
-        still = [place for place, pixel in enumerate(pixels) if pixel in set(gone)]
+        if not known or known[0] is not document.key:
+            return [], NO_OBJECTS
+        pixels, rows = self._rejected.value
+        wanted = set(gone)
+        still = [place for place, pixel in enumerate(pixels) if pixel in wanted]
         return [pixels[place] for place in still], rows[still]
 
     def _near_bright(self, document, objects):
@@ -123,7 +115,7 @@ class Listing:
     def _find_selected(self, document):
         chosen, before = self._reviewer.selected(document), self.selected
         if chosen is None and self._held is not None:
-            number = self._number(document, *self._held)
+            number = self._reviewer.at(document, *self._held)
             if number >= 0:
                 document.review.selected = document.review.order.place(number)
                 chosen = self._reviewer.selected(document)
@@ -225,7 +217,7 @@ class Listing:
         (height, width), place = document.image.shape, View(y - 0.5, x - 0.5)
         kept = place.inside((height, width))
         pixel = min(int(kept.y), height - 1), min(int(kept.x), width - 1)
-        number = self._number(document, *pixel)
+        number = self._reviewer.at(document, *pixel)
         if number >= 0:
             self.select(document, number)
         else:
@@ -287,11 +279,11 @@ def deleting(document, pixels):
         plane = Plane(look.shape, np.uint8)
         for (y, x), tile in look.edits.held():
             plane.put(y, x, (tile == EDIT_DELETE).astype(np.uint8) * EDIT_ADD)
-        rows = find_objects(None, MaskSettings(), plane, image, cancel=cancelled)
-        catalogue = Catalogue(rows, look.shape)
-        numbers = [verdicts.holder(rows, catalogue, look.deleted, pixel) for pixel in pixels]
-        there = [pixel for pixel, number in zip(pixels, numbers, strict=True) if number >= 0]
-        found = rows[[number for number in numbers if number >= 0]]
+        made = Candidates(None, image, cancel=cancelled, shape=look.shape)
+        joined = made.joined(MaskSettings(), plane, cancel=cancelled)
+        numbers = Places(joined, made.parts).at(verdicts.pixels_of(pixels))
+        there = [pixels[place] for place in np.flatnonzero(numbers >= 0).tolist()]
+        found = joined.objects[numbers[numbers >= 0]]
         if look.confidence is not None:
             found["max_confidence"] = [look.confidence[pixel] for pixel in there]
         return there, found

@@ -67,7 +67,7 @@ class Loop:
 
     @property
     def _news(self):
-        """What a worker may change that the interface takes several frames for: new windows."""
+        """What no user changes and the interface takes several frames for: new windows."""
         desk, workspace = self.desk, self.desk.workspace
-        return (workspace.document, desk.detector.running, workspace.told, len(workspace.notices),
-                desk.autosave.question(workspace.document))
+        return (desk.platform.ctx, workspace.document, desk.detector.running, workspace.told,
+                len(workspace.notices), desk.autosave.question(workspace.document))

@@ -7,7 +7,8 @@ from glview.core import sample
 from glview.core.cancel import Cancelled
 from glview.core.image import Image
 from glview.core.pyramid import Pyramid, base_factor, build
-from glview.document import Document
+from glview.core.stretch import Stretch
+from glview.document import Document, Review
 
 PREVIEW = 1024
 LOOKS = 0.08  # share of a packed file between two looks at what was unpacked of it
@@ -27,15 +28,46 @@ class Opened:
     sides: dict = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Left:
+    """What is remembered of a picture that was closed, for when its file is opened again.
+
+    name, hdu, plane, shape: of its image; stretch: as it was; review: a Review to begin with.
+    """
+
+    name: str
+    hdu: int
+    plane: int
+    shape: tuple[int, int]
+    stretch: Stretch
+    review: Review
+
+    @classmethod
+    def of(cls, document):
+        """What is to be remembered of a Document."""
+        image, known = document.image, document.review
+        review = Review(rank=known.rank, sought=known.chosen)
+        return cls(image.name, image.hdu, image.plane, image.shape, document.stretch, review)
+
+    def among(self, images):
+        """The same picture among the images of its file, None if it is there no more."""
+        alike = [image for image in images if image.name == self.name or image.hdu == self.hdu]
+        if not alike:
+            return None
+        best = min(alike, key=lambda one: (one.name != self.name, one.hdu != self.hdu))
+        return replace(best, plane=min(self.plane, best.planes - 1))
+
+
 class Coming:
     """A packed file while it is being unpacked: written by the worker, looked at every frame.
 
+    left: the picture that was shown of it before, or None.
     fraction: share of it that was unpacked, or None before that begins; opened: an Opened of what
     can be seen so far, or None; wake: called without arguments when either changed.
     """
 
-    def __init__(self):
-        self.fraction = self.opened = None
+    def __init__(self, left=None):
+        self.fraction, self.opened, self.left = None, None, left
         self.wake = lambda: None
         self._stopped, self._looked = False, 0.0
 
@@ -47,19 +79,33 @@ class Coming:
         if fraction >= self._looked + LOOKS:
             images = pictures()
             if images:
-                self.opened, self._looked = look_at(images, images[0]), fraction
+                self.opened = look_at(images, self.known(images) or images[0])
+                self._looked = fraction
         self.wake()
 
+    def known(self, images):
+        """The one of a file's images that was shown before, or None."""
+        return None if self.left is None else self.left.among(images)
+
     def stop(self):
-        """End the unpacking when it next tells how far it is."""
-        self._stopped = True
+        """End the unpacking when it next tells how far it is.
+
+        Returns an Opened of what can be seen, whose images' note says that it is a part; or None.
+        """
+        self._stopped, opened = True, self.opened
+        if opened is None:
+            return None
+        note = (f"unpacking was stopped at {100 * self.fraction:.0f} % of the file: only that part "
+                "is shown, and its mask cannot be changed; Ctrl+R reads all of it")
+        images = tuple(replace(image, notes=(note,)) for image in opened.images)
+        return replace(opened, images=images, image=replace(opened.image, notes=(note,)))
 
 
 def look_into(path, ext=None, coming=None, side=None):
     """Open a file far enough for a first picture; raises files.ReadError, or Cancelled.
 
-    coming: a Coming that is told of a packed file's parts.  side: the side file that its masks are
-    in; the first picture is then one that has a mask there.
+    coming: a Coming that is told of a packed file's parts, and that may know the picture to begin
+    with.  side: the side file that its masks are in; else a picture that has a mask there is first.
     Only the header and a thin sample of rows are read, and nothing heavy is imported for a plain
     FITS file, so that this can run before the window is up.
     """
@@ -76,7 +122,8 @@ def look_into(path, ext=None, coming=None, side=None):
     images = tuple(replace(image, stamp=before, side=side, notes=told + image.notes)
                    for image in open_images(path, ext, coming))
     masked = extensions(side) if side else ()
-    first = next((image for image in images if image.hdu in masked), images[0])
+    known = None if coming is None else coming.known(images)
+    first = known or next((image for image in images if image.hdu in masked), images[0])
     return replace(look_at(images, first), stamp=before, sides=sides)
 
 

@@ -6,9 +6,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from glview.core.history import Stroke
-from glview.files import confidence as kept
 from glview.files.editlog import FORMAT, LogError, entries_of, holds_any
 from glview.files.source import path_text
+from glview.findings import load
+from glview.recording import Recorded
+from glview.recording import look as look_for_search
+from glview.snapshot import Snapshot
 
 
 @dataclass(frozen=True)
@@ -18,7 +21,9 @@ class Found:
     entries: of the log; size: bytes that they take; base: number of the one after which the picture
     was as it is on disk; count: edits that are not on disk; when: of the last one, seconds.
     stamp: of the picture's file at the last save, or when the log began; found: what a model had
-    found that is not on disk, a dict or None; confidence: that, or None; lost: why it is not here.
+    found that is not on disk, a dict or None; since: number of the entry from which on this is so.
+    findings: number of a file -> the Finding in it; lost: why that of `found` is not among them.
+    search: a search that did not end, or None.
     left: where a copy of a damaged log is, of which a part is not in this, or None.
     """
 
@@ -29,14 +34,16 @@ class Found:
     when: float
     stamp: tuple
     found: dict | None = None
-    confidence: Any = field(default=None, compare=False)
+    since: int = 0
+    findings: dict = field(default_factory=dict, compare=False)
     lost: str = ""
+    search: Recorded | None = None
     left: Any = None
 
     @property
     def empty(self):
         """True if all of it is on disk."""
-        return not self.count and self.found is None
+        return not self.count and self.found is None and self.search is None
 
     @property
     def damage(self):
@@ -50,6 +57,8 @@ class Found:
         if self.found is not None:
             model = self.found.get("provenance", {}).get("model")
             parts.append(f"a detection with {model or 'a model'}")
+        if self.search is not None:
+            parts.append(self.search.words)
         were = "were" if len(parts) > 1 or self.count > 1 else "was"
         return f"{name}: {' and '.join(parts)} of {_clock(self.when)} {were} not saved."
 
@@ -60,26 +69,36 @@ def _clock(when):
     return time.strftime("%H:%M" if today else "%F %H:%M", then)
 
 
-def look(place, shape, cancelled=lambda: False):
+def look(place, shape, cancelled=lambda: False, disk=(None, None)):
     """What is kept for a picture, a Found, or None; for a worker.
 
+    disk: (name of the save that the picture's file holds, stamp of the file), None if unknown.
     Raises LogError if it is of no use for a picture of this shape, Cancelled, or OSError.
     """
+    found, search = _look(place, shape, disk), look_for_search(place, shape, cancelled)
+    if search is not None:
+        found = found or Found([], 0, 0, 0, search.when, search.stamp)
+        found = replace(found, search=search)
+    return found if found is None or found.empty else _with_findings(found, place, shape, cancelled)
+
+
+def _look(place, shape, disk):
+    """What the log alone tells."""
     try:
         data, when = place.log.read_bytes(), place.log.stat().st_mtime
     except FileNotFoundError:
         return None
     _check(data, shape)
-    found = read(data, shape, when)
+    found = read(data, shape, when, disk)
     if found is not None and holds_any(data[found.size :]):
         found = replace(found, left=place.copy_aside())
-    if found is None or found.empty or found.found is None:
-        return found
-    try:
-        values = kept.read(place.folder / found.found["file"], shape, cancelled)
-    except (LogError, OSError, LookupError, TypeError) as error:
-        return replace(found, lost=str(error))
-    return replace(found, confidence=values)
+    return found
+
+
+def _with_findings(found, place, shape, cancelled):
+    """The same with the confidences that it names."""
+    entries, findings, lost = load(found.entries, found.found, place, shape, cancelled)
+    return replace(found, entries=entries, findings=findings, lost=lost)
 
 
 def _check(data, shape):
@@ -94,7 +113,7 @@ def _check(data, shape):
         raise LogError(f"the picture has another size than before: {head.get('shape')}")
 
 
-def read(data, shape, when=0.0):
+def read(data, shape, when=0.0, disk=(None, None)):
     """What the bytes of a log say, without the confidence; None if not even its head is whole."""
     entries, sizes = entries_of(data, shape)
     course = Course()
@@ -103,13 +122,14 @@ def read(data, shape, when=0.0):
     entries = entries[:follow]  # what builds on what is not there is worth nothing
     if not entries:
         return None
-    base, stamp, found = _on_disk(entries)
+    base, stamp, found, since = _on_disk(entries, disk)
     course, before = Course(), Course()
     for number, entry in enumerate(entries):
         course.take(entry)
         if number == base:
             before = Course(list(course.line), course.place)
-    return Found(entries, sum(sizes[:follow]), base, before.steps_to(course), when, stamp, found)
+    return Found(entries, sum(sizes[:follow]), base, before.steps_to(course), when, stamp, found,
+                 since)
 
 
 @dataclass
@@ -149,17 +169,19 @@ def _longer(stroke, more):
     return Stroke((*stroke.patches, *more.patches))
 
 
-def _on_disk(entries):
+def _on_disk(entries, disk):
     """(number of the entry after which the picture is as on disk, stamp of its file, what a model
-    found that is not there)."""
+    found that is not there, number of the entry from which on that is so)."""
     base = 1 if len(entries) > 1 and "line" in entries[1] else 0
-    stamp, found = entries[0].get("stamp"), None
+    stamp, found, since = entries[0].get("stamp"), None, 0
     for number, entry in enumerate(entries):
+        if "saving" in entry and disk[0] is not None and entry["save"] == disk[0]:
+            entry = {**entry, "saved": entry["saving"], "stamp": disk[1]}
         if "saved" in entry and 0 <= entry["saved"] < number:
             base, stamp = entry["saved"], entry.get("stamp")
-            found = None if entry.get("whole") else found
+            found, since = (None, number) if entry.get("whole") else (found, since)
         found = entry.get("found", found)
-    return base, tuple(stamp or ()), found
+    return base, tuple(stamp or ()), found, since
 
 
 def restore(document, found):
@@ -177,11 +199,16 @@ def restore(document, found):
         if course.place:
             known[number] = course.line[course.place - 1]
     history.load(course.line, course.place)
-    for number, entry in enumerate(found.entries[found.base + 1 :], found.base + 1):
-        _carry_out(document, entry)
-        if history.last is not None:
-            known[number] = history.last
-    _show_detection(document, found)
+    for number, entry in enumerate(found.entries):
+        if number > found.base:
+            _carry_out(document, entry)
+            if history.last is not None:
+                known[number] = history.last
+        if number >= found.since and entry.get("finding") is not None:
+            entry["finding"].show(document, (0, 0, *document.image.shape))
+            document.detection.status = f"Detection of {_clock(found.when)}, not saved yet."
+    if found.search is not None:
+        found.search.show(document)
     return known
 
 
@@ -214,62 +241,6 @@ def _go(document, place):
         history.undo(document)
     while len(history.done) < place and history.redo(document):
         pass
-
-
-def _show_detection(document, found):
-    if found.confidence is None:
-        return
-    detection = document.detection
-    detection.confidence, detection.coverage, detection.part = found.confidence, None, None
-    detection.covered = float(found.found.get("covered", 1.0))
-    detection.provenance = dict(found.found.get("provenance", {}))
-    detection.status = f"Detection of {_clock(found.when)}, not saved yet."
-    detection.stamps.touch((0, 0, *document.image.shape))
-
-
-class Snapshot:
-    """The mask of a document as it is now, with its history, so that it can be put back."""
-
-    def __init__(self, document):
-        history, detection = document.history, document.detection
-        self.done, self._undone = list(history.done), list(history.undone)
-        self._saved, self._verdicts = history.saved, dict(document.verdicts)
-        self._mask, self._plane = document.mask, document.edits.plane.copy()
-        self._detection = {name: getattr(detection, name) for name in
-                           ("confidence", "covered", "coverage", "provenance", "part", "status")}
-        self._on_disk = document.saved == detection.stamps.now
-
-    def holds(self, document):
-        """True if nothing was done since."""
-        history = document.history
-        return (len(history.done) == len(self.done) and len(history.undone) == len(self._undone)
-                and (not self.done or history.last is self.done[-1]))
-
-    def take_back(self, document):
-        """Take back what the user did since."""
-        history, count = document.history, len(self.done)
-        while len(history.done) > count:
-            history.undo(document)
-        history.undone[:] = self._undone
-        if not self.holds(document):
-            self.put_back(document)
-
-    def put_back(self, document):
-        """Let the document be what it was, whatever happened to it."""
-        history, detection = document.history, document.detection
-        if not self.holds(document):
-            document.edits.put(0, 0, self._plane)
-        history.done[:], history.undone[:] = self.done, self._undone
-        history.mark_saved(self._saved)
-        document.mask = self._mask
-        document.verdicts.clear()
-        document.verdicts.update(self._verdicts)
-        if detection.confidence is not self._detection["confidence"]:
-            for name, value in self._detection.items():
-                setattr(detection, name, value)
-            detection.stamps.touch((0, 0, *document.image.shape))
-            if self._on_disk:
-                document.saved = detection.stamps.now
 
 
 @dataclass

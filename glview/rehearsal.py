@@ -7,6 +7,7 @@ import os
 import sys
 import tempfile
 import threading
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,7 @@ def picture():
             path.write_bytes(_fits(_values().astype(kind), code))
             image = opening.look_into(path).image
             levels = opening.pyramid_for(image)
+            levels.scale = histogram.scale_for(0.0, 1.0)
             opening.reduce(image, levels)
             for level in (1, 3):
                 pyramid.tile(image, levels, level, 0, 0)
@@ -97,6 +99,8 @@ def tools():
 
 
 ACTS = {"picture": picture, "edits": edits, "objects": objects, "tools": tools}
+LOOPS = {"picture": 41, "edits": 75, "objects": 78, "tools": 13}
+"""About how many of them each act compiles, to tell how far it is."""
 
 
 def _values():
@@ -114,14 +118,24 @@ def _fits(values, code):
 
 
 def main(watched):
-    """Compile act after act and say which is done.  watched: end when standard input does."""
+    """Compile act after act, and say which is done and how far it is: "at" and a share of 1.
+
+    watched: end when standard input does.
+    """
     crew.step_back()
     if watched:
         threading.Thread(target=_end_with_parent, daemon=True).start()
+    before = 0
     for name, act in ACTS.items():
-        act()
+        with compiled.counting(partial(_say_how_far, before, LOOPS[name])):
+            act()
         print(name, flush=True)
+        before += LOOPS[name]
     compiled.keep()
+
+
+def _say_how_far(before, most, count):
+    print(f"at {(before + min(count, most)) / sum(LOOPS.values()):.3f}", flush=True)
 
 
 def _end_with_parent():

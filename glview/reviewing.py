@@ -41,7 +41,7 @@ class Reviewer:
         if document is None:
             return
         if not document.has_mask:
-            document.review = Review(rank=document.review.rank)
+            document.review = Review(rank=document.review.rank, sought=document.review.sought)
             self._asked = None
             return
         key = (document.key, *document.mask_key)
@@ -78,7 +78,7 @@ class Reviewer:
         old, catalogue = document.review, counted.catalogue
         review = Review(catalogue.objects, catalogue, Order(catalogue, RANKS[old.rank]), old.rank,
                         -1, counted.pixels, key)
-        review.selected = _same(review, _chosen(old))
+        review.selected = _same(review, old.chosen if old.sought is None else old.sought)
         document.review = review
 
     def at(self, document, y, x):
@@ -116,7 +116,7 @@ class Reviewer:
         review = document.review
         if by == review.rank:
             return
-        chosen = None if _chosen(review) is None else review.order[review.selected]
+        chosen = None if review.chosen is None else review.order[review.selected]
         review.rank = by
         if review.catalogue is not None:
             review.order = Order(review.catalogue, RANKS[by])
@@ -124,12 +124,12 @@ class Reviewer:
 
     def selected(self, document):
         """The selected object's row, or None."""
-        return None if document is None else _chosen(document.review)
+        return None if document is None else document.review.chosen
 
     def select(self, document, place):
         """Select the object at `place` of the ranking and fly there."""
         document.review.selected = place
-        chosen = _chosen(document.review)
+        chosen = document.review.chosen
         zoom = max(self.workspace.view.zoom, FLY_ZOOM)
         span = max(chosen["y1"] - chosen["y0"], chosen["x1"] - chosen["x0"])
         self.workspace.view = View((chosen["y0"] + chosen["y1"]) / 2,
@@ -157,12 +157,6 @@ class Reviewer:
                                        document.edits.plane)
         return lambda: (cutout.cutout(document.image, confidence, settings, edits, box),
                         cutout.shown_cells(box), cutout.inside(document.image.shape, box))
-
-
-def _chosen(review):
-    if review.objects is None or not 0 <= review.selected < len(review.objects):
-        return None
-    return review.objects[review.order[review.selected]]
 
 
 def _same(review, chosen):

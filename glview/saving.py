@@ -9,14 +9,19 @@ import glview
 from glview.core import looks, plane
 from glview.core.cancel import Cancelled
 from glview.core.clean import FARTHEST, NEAREST, cleaned
+from glview.core.coverage import Coverage, from_text, minus, to_text
 from glview.core.edits import Edits, as_plane, counted
 from glview.core.history import History
-from glview.core.mask import EDIT_ADD, EDIT_DELETE, FinalMask, MaskSettings
+from glview.core.mask import EDIT_ADD, EDIT_DELETE, EDIT_NONE, FinalMask, MaskSettings, final_mask
 from glview.core.plane import Plane
 from glview.core.stretch import Stretch
+from glview.document import Part
+from glview.workspace import Saving
 
-OF_ONE_SAVE = {"covered", "dq", "reviewed", "cleaning", "look", "objects", "masked"}
+OF_ONE_SAVE = {"covered", "searched", "dq", "reviewed", "cleaning", "look", "objects", "masked"}
 """Provenance that is made anew."""
+MOST_BOXES = 1000  # of what was searched, in a header; joined ones are seldom more than a hundred
+USUAL, LEFT_OUT = Saving(), Saving("none").step
 
 
 def read(image):
@@ -35,15 +40,18 @@ def restored(saved, cancel=None):
     """(confidence or None, MaskSettings, edits or None) that give exactly the saved mask again.
 
     saved: what `read` gave.  The confidence is an array, or a Plane for a large frame; edits are a
-    Plane.  Where the saved mask differs from what its own settings give (another program wrote
-    it), edits make up for the difference.
+    Plane.  Where it was left out it is 1.0 where a model may have found what is masked, see
+    `_found_rows`.  Where the saved mask differs from what its own settings give (another program
+    wrote it), edits make up for the difference.
     cancel: callable -> bool, asked between bands.  Raises Cancelled, or files.ReadError.
     """
     settings, confidence, edits = _settings(saved.provenance), None, None
-    if saved.probability is None and saved.edits is None:
-        return _confidence(saved, saved.mask_rows, cancel), MaskSettings(), None
     if saved.probability is not None:
         confidence = _confidence(saved, saved.probability_rows, cancel)
+    elif saved.edits is None or saved.provenance.get("rounded") == LEFT_OUT:
+        confidence = _confidence(saved, lambda y0, y1: _found_rows(saved, settings, y0, y1), cancel)
+        if saved.edits is None and not settings.dilation:
+            return confidence, settings, None
     if saved.edits is not None:
         edits = Plane(saved.shape, np.uint8)
         edits.fill(saved.edits_rows, cancel)
@@ -59,10 +67,29 @@ def _confidence(saved, rows, cancel):
     return confidence
 
 
+def _found_rows(saved, settings, y0, y1):
+    """Rows y0..y1 of a model's mask before it was grown, as far as mask and edits tell: bool.
+
+    All from which growing reaches no pixel that was neither masked nor changed by hand, but for
+    what reaches only pixels that were added; grown again, it gives the saved mask exactly.
+    """
+    reach = settings.dilation
+    top, bottom = max(0, y0 - reach), min(saved.shape[0], y1 + reach)
+    found = may_be = saved.mask_rows(top, bottom)
+    if saved.edits is not None:
+        edits = saved.edits_rows(top, bottom)
+        found = np.where(edits == EDIT_NONE, found, edits == EDIT_DELETE)
+        may_be = may_be | (edits != EDIT_NONE)
+    if reach:
+        grown = replace(settings, threshold=0.5)
+        found = ~final_mask(~may_be, grown) & final_mask(found, grown)
+    return found[y0 - top : y1 - top]
+
+
 def _in_range(values):
     """Another program's confidence may lie outside [0, 1]; NaN stays."""
     values = values.astype(np.float32, copy=False)
-    if ((values >= 0) & (values <= 1)).all():
+    if values.min() >= 0 and values.max() <= 1:  # False for NaN, too
         return values
     return np.clip(values, 0.0, 1.0)
 
@@ -98,11 +125,18 @@ def restore(document, saved, found):
     detection = document.detection
     detection.confidence = confidence
     detection.provenance = dict(saved.provenance) or {"model": "another program"}
+    alone = saved.probability is None and confidence is not None
+    if alone:
+        detection.provenance["rounded"] = LEFT_OUT
     detection.covered = _share(saved.provenance.get("covered", 1.0))
+    detection.coverage, detection.part = _searched(detection, document.image.shape)
     nobody = "by hand" if confidence is None else "another program"
     maker = detection.provenance.get("model", nobody)
     detection.status = (f"Mask read from {saved.where.name}: {maker}, "
                         f"threshold {settings.threshold:g}")
+    if alone and "model" in saved.provenance:
+        detection.status += ("\nIts confidence was not saved: another threshold changes nothing "
+                             "before it is searched again.")
     detection.stamps.touch((0, 0, *document.image.shape))
     document.mask = settings
     document.edits = Edits(document.image.shape, edits)
@@ -113,7 +147,24 @@ def restore(document, saved, found):
     if look is not None and document.stretch is document.usual:  # else somebody chose another one
         document.stretch = document.usual = look
     document.history = History()  # steps taken before this belong to settings that are gone
-    document.saved = detection.stamps.now
+    document.saved, document.lossy = detection.stamps.now, False
+
+
+def _searched(detection, shape):
+    """(Coverage or None, Part or None): where a search was that did not end, and can go on."""
+    known = detection.provenance
+    boxes = from_text(str(known.get("searched", "")))[:MOST_BOXES]
+    inside = all(y1 <= shape[0] and x1 <= shape[1] for _, _, y1, x1 in boxes)
+    if detection.covered == 1.0 or not boxes or not inside:
+        return None, None
+    coverage, model = Coverage.of(shape, boxes), known.get("model")
+    others = from_text(str(known.get("regions", "")))
+    own = [piece for box in boxes for piece in minus(box, others)]
+    rounded = known.get("rounded")  # what would come is finer than what is there
+    if not own or rounded or not isinstance(model, str):
+        return coverage, None
+    return coverage, Part(model, str(known.get("weights_sha256", "")), detection.confidence,
+                          tuple(own), detection.covered)
 
 
 def unfinished(detection):
@@ -128,7 +179,7 @@ def _share(value):
 
 
 def write(image, detection, settings, edits, stamp, beside=False, *, sides=None, verdicts=None,
-          dq=None, clean=False, look=None):
+          dq=None, clean=False, look=None, choices=USUAL):
     """Save the final mask, the confidence, the edits and the verdicts; worker.
 
     detection: its confidence and provenance are saved; settings: MaskSettings; edits: a copy of the
@@ -136,9 +187,56 @@ def write(image, detection, settings, edits, stamp, beside=False, *, sides=None,
     is refused; beside: into a file of its own beside the image's, which may then have changed.
     sides: the same of its side files, see `files.beside.side_stamps`; verdicts: as in Document; dq:
     a key of files.dq.CONVENTIONS, or None for no flags; clean: save the image without its cosmic
-    rays too; look: the Stretch it is displayed with.
+    rays too; look: the Stretch it is displayed with; choices: a workspace.Saving.
     Returns files.save.SaveResult; raises files.save.SaveError.
     """
+    content = _content(image, detection, settings, edits, verdicts, look, choices)
+    if clean:
+        content.provenance["cleaning"] = (f"medians of good pixels within {NEAREST} to {FARTHEST} "
+                                          "pixels")
+        content = replace(content, cleaned=cleaned(image, content.mask))
+    return _saved(image, content, dq, hdu=image.hdu, sides_since=sides,
+                  unchanged_since=None if beside else stamp,
+                  method="beside" if beside else choices.method,
+                  target=None if beside else image.side)
+
+
+def foresee(image, detection, settings, edits, *, verdicts=None, dq=None, look=None,
+            choices=USUAL):
+    """What `write` would do with the same arguments, a files.foresee.Foreseen; worker.
+
+    Raises files.save.SaveError, if `write` would.
+    """
+    from glview.files.foresee import foresee
+    from glview.files.save import FlagsError
+
+    content = _content(image, detection, settings, edits, verdicts, look, choices)
+    try:
+        return foresee(image, replace(content, dq=dq), choices.method, image.side)
+    except FlagsError as error:
+        found = foresee(image, content, choices.method, image.side)
+        return replace(found, warning=f"No CR_DQ can be saved: {error}")
+
+
+def lacking(detection, choices):
+    """What a save by these choices keeps less of than is known, for the user; "" if nothing."""
+    if choices.step <= _coarseness(detection.provenance) or detection.confidence is None:
+        return ""
+    if choices.confidence == "none":
+        return "; without the confidence"
+    return f"; confidence rounded to {choices.bits} bits"
+
+
+def _coarseness(provenance):
+    """What a confidence is known in multiples of, 0.0 for exact."""
+    rounded = provenance.get("rounded", 0.0)
+    return rounded if isinstance(rounded, int | float) and not provenance.get("regions") else 0.0
+
+
+def _content(image, detection, settings, edits, verdicts, look, choices):
+    """The files.content.Content of a save, without flags."""
+    from glview.files.content import Content
+
     confidence, known = detection.confidence, dict(detection.provenance)
     known = {name: known[name] for name in known.keys() - OF_ONE_SAVE}
     if confidence is not None and _may_be_filled(detection):
@@ -157,15 +255,18 @@ def write(image, detection, settings, edits, stamp, beside=False, *, sides=None,
         provenance["look"] = looks.to_text(look)
     if confidence is not None and detection.covered < 1.0:
         provenance["covered"] = round(detection.covered, 6)
+        boxes = detection.gaps.boxes if detection.gaps is not None else ()
+        if 0 < len(boxes) <= MOST_BOXES:
+            provenance["searched"] = to_text(boxes)
     if image.planes > 1:
         provenance["plane"] = image.plane
-    found = FinalMask(confidence, settings, edits)
-    if clean:
-        provenance["cleaning"] = f"medians of good pixels within {NEAREST} to {FARTHEST} pixels"
-    return _saved(image, (found, confidence, edits, provenance), dq, hdu=image.hdu,
-                  review=verdicts, cleaned=cleaned(image, found) if clean else None,
-                  unchanged_since=None if beside else stamp, sides_since=sides,
-                  method="beside" if beside else "auto", target=None if beside else image.side)
+    kept = None if choices.confidence == "none" else confidence
+    if kept is None and confidence is not None:
+        provenance["rounded"] = LEFT_OUT
+    elif not _coarseness(known):
+        provenance.pop("rounded", None)
+    return Content(FinalMask(confidence, settings, edits), kept, edits, provenance, verdicts,
+                   precision=choices.step or None)
 
 
 def _may_be_filled(detection):
@@ -180,8 +281,8 @@ def _saved(image, content, dq, **keywords):
     from glview.files.save import FlagsError, save_mask
 
     try:
-        return save_mask(image.path, *content, dq=dq, **keywords)
+        return save_mask(image.path, **vars(replace(content, dq=dq)), **keywords)
     except FlagsError as error:
-        result = save_mask(image.path, *content, **keywords)
+        result = save_mask(image.path, **vars(content), **keywords)
         told = f"CR_MASK was saved, but no CR_DQ: {error}"
         return replace(result, warning=" ".join(filter(None, [result.warning, told])))

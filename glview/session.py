@@ -2,6 +2,7 @@
 
 import os
 import threading
+import warnings
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,7 +32,8 @@ class Options:
     size: (width, height) of window or picture; screenshot: path of the PNG; pane: "image", "mask"
     or "all" of it; first: do not wait until it is sharp.  zoom: screen pixels per image pixel, 0.0
     fits; center: FITS pixel (x, y).  state: path of the JSON file for scripts.  memory, gpu_memory:
-    bytes; cache: keep pyramids beside their files.  dq, precision: as in Workspace.
+    bytes; cache: keep pyramids beside their files.  precision: as in Workspace.  mask_only, bits,
+    method, dq: what is saved and where, as in Saving; bits: 0 for every bit.
     """
 
     size: tuple[int, int] | None = None
@@ -52,8 +54,19 @@ class Options:
     memory: int | None = None
     gpu_memory: int | None = None
     cache: bool = False
+    mask_only: bool = False
+    bits: int | None = None
+    method: str | None = None
     dq: str | None = None
     precision: str = "float32"
+
+    @property
+    def saving(self):
+        """What is asked for of workspace.Saving: name -> value, None for nothing."""
+        kinds = {None: None, 0: "exact"}
+        confidence = "none" if self.mask_only else kinds.get(self.bits, "rounded")
+        return {"confidence": confidence, "bits": self.bits or None, "dq": self.dq,
+                "method": self.method}
 
     @property
     def budget(self):
@@ -106,7 +119,7 @@ def run_window(entries, options):
 
     settings = Settings.load(folder() / "settings.json")
     settings.for_this_run(size=options.size, kind=options.scale, limits=options.limits,
-                          colormap=options.cmap, zoomout=options.zoomout)
+                          colormap=options.cmap, zoomout=options.zoomout, **options.saving)
     _refuse_at_once(first, entries)
     desk_of, workspace = [], workspace_for(entries, settings, options)
     window = Window(TITLE, settings.size, _layout_file(),
@@ -126,8 +139,9 @@ def show(image, mask=None):
     image: (H, W) array of real numbers (a cube's first axis counts planes), or the path of a file.
     mask: (H, W) bool or a confidence in [0, 1] to start from; None starts empty, or from what was
         saved with the file.
-    Returns (H, W) bool.  Raises ValueError for an array that is no image, and for a mask of another
-    shape or with values outside [0, 1]; files.ReadError; gl.context.DisplayError without a display.
+    Returns (H, W) bool; warns if the window ended because the display was lost.  Raises ValueError
+    for an array that is no image, and for a mask of another shape or with values outside [0, 1];
+    files.ReadError; gl.context.DisplayError without a display.
     """
     if isinstance(image, str | bytes | os.PathLike):
         entry = library.entry_for(image)
@@ -136,7 +150,12 @@ def show(image, mask=None):
         entry = library.entry_of_array(image)
     if mask is not None:
         _begin_with(entry.document, np.array(mask, np.float32))
-    run_window([entry], Options())
+    from glview.gl.frame import LostError
+
+    try:
+        run_window([entry], Options())
+    except LostError as error:  # what was done until then belongs to the caller
+        warnings.warn(f"{error}; the mask is returned as it was", RuntimeWarning, stacklevel=2)
     return library.mask_of(entry.document)
 
 
@@ -168,7 +187,7 @@ def workspace_for(entries, settings, options):
     """The state at the start."""
     return Workspace(entries, overlay=settings.overlay, brush=settings.brush,
                      model=options.model or "auto", budget=options.budget,
-                     cache=options.cache, dq=options.dq, precision=options.precision)
+                     cache=options.cache, saving=settings.saving, precision=options.precision)
 
 
 def _layout_file():

@@ -6,19 +6,24 @@ import os
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 
+from glview.arguments import BITS, DQ, METHODS
 from glview.core.colormaps import COLORMAPS
 from glview.core.limits import LIMITS
 from glview.core.stretch import KINDS, ZOOMOUT, Stretch
-from glview.workspace import Overlay
+from glview.workspace import Overlay, Saving
 
 FILE, LOG, UNSAVED = "settings.json", "glview.log", "unsaved"
 KEPT = ("kind", "limits", "colormap", "invert", "clip", "zoomout")
+SAVED = ("confidence", "bits", "dq", "method")
 WORDS = {  # what a setting may say; limits given by hand belong to the frame they were made for
     "kind": KINDS,
     "limits": [name for name in LIMITS if name != "user"],
     "colormap": COLORMAPS,
     "zoomout": ZOOMOUT,
     "pane": ("mask", "confidence"),
+    "confidence": ("exact", "rounded", "none"),
+    "dq": ("", *DQ),
+    "method": METHODS,
 }
 SMALLEST, LARGEST = (640, 400), 16384  # of a window, pixels of a monitor of scale 1
 
@@ -53,13 +58,14 @@ def log_file():
 
 class Settings:
     """size: of the window on a monitor of scale 1, (width, height); stretch, overlay: what new
-    files start with; brush: pixels.  A model is chosen for what is in view, so it is not one."""
+    files start with; brush: pixels; saving: what a save writes.  A model is chosen for what is in
+    view, so it is not one."""
 
     def __init__(self):
         self._asked, self._before = {}, {}
         self.size = (1600, 1000)
         self.stretch, self.overlay = Stretch(), Overlay()
-        self.brush = 1
+        self.brush, self.saving = 1, Saving()
 
     @classmethod
     def load(cls, path):
@@ -80,11 +86,13 @@ class Settings:
             self.size = tuple(min(max(side, least), LARGEST) for side, least in pairs)
         self.stretch = _updated(self.stretch, held.get("stretch"), KEPT)
         self.overlay = _updated(self.overlay, held.get("overlay"))
+        saving = _updated(self.saving, held.get("saving"))
+        self.saving = replace(saving, bits=min(max(saving.bits, BITS[0]), BITS[1]))
         if type(held.get("brush")) is int:
             self.brush = min(max(held["brush"], 1), 99)
 
     def for_this_run(self, **asked):
-        """Take what the command line asks for, None for nothing: size, names of KEPT.
+        """Take what the command line asks for, None for nothing: size, names of KEPT and SAVED.
 
         What the user leaves at that is not remembered, but what was remembered before.
         """
@@ -92,10 +100,12 @@ class Settings:
         self._before = {name: self._held()[name] for name in self._asked}
         display = {name: value for name, value in self._asked.items() if name in KEPT}
         self.stretch = replace(self.stretch, **display)
+        saving = {name: value for name, value in self._asked.items() if name in SAVED}
+        self.saving = replace(self.saving, **saving)
         self.size = asked.get("size") or self.size
 
     def _held(self):
-        return {"size": self.size, "brush": self.brush,
+        return {"size": self.size, "brush": self.brush, **asdict(self.saving),
                 **{name: getattr(self.stretch, name) for name in KEPT}}
 
     @property
@@ -116,6 +126,7 @@ class Settings:
         workspace = desk.workspace
         self.like(workspace.document)
         self.overlay, self.brush = workspace.overlay, workspace.brush
+        self.saving = workspace.saving
         self.size = tuple(desk.platform.usual_size)
         self.save(folder() / FILE)
 
@@ -124,6 +135,7 @@ class Settings:
         held = {name: self._before[name] if self._asked.get(name) == value else value
                 for name, value in self._held().items()}
         held["stretch"] = {name: held.pop(name) for name in KEPT}
+        held["saving"] = {name: held.pop(name) for name in SAVED}
         held["overlay"] = asdict(self.overlay)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

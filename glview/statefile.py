@@ -37,6 +37,7 @@ def write_state(desk, path, first):
              "settled": desk.settled, "sharp": desk.scene.sharp, "pending": desk.feed.pending,
              "held_bytes": desk.held_bytes, "gpu_bytes": desk.scene.tiles.nbytes,
              "readout": desk.readout.text, "compare": vars(workspace.compare),
+             "compiling": desk.compiler.words,
              "notices": workspace.notices, "told": workspace.told, "places": desk.screen.places}
     if document is not None:
         objects = document.review.objects

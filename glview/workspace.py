@@ -29,6 +29,26 @@ class Overlay:
     pane: str = "mask"
 
 
+@dataclass(frozen=True)
+class Saving:
+    """What a save writes beside the mask and the edits, and where.
+
+    confidence: "exact", "rounded" to multiples of 2**-bits, or "none"; dq: the observatory whose
+    flags are saved too, a key of files.dq.CONVENTIONS, or "" for what was saved before; method: as
+    of files.save.save_mask.
+    """
+
+    confidence: str = "exact"
+    bits: int = 16
+    dq: str = ""
+    method: str = "auto"
+
+    @property
+    def step(self):
+        """What the confidence is kept in multiples of: 0.0 for every bit, 1.0 for none of it."""
+        return {"exact": 0.0, "rounded": 2.0**-self.bits, "none": 1.0}[self.confidence]
+
+
 @dataclass
 class Entry:
     """One line of the file list.
@@ -72,9 +92,8 @@ class Workspace:
     the width.  cursor: (y, x) image pixel under the mouse or None.  notices: sentences the user has
     not closed; told: what was done last, for the status line; bare: only the pictures
     are shown.  closing: the user is being asked about unsaved changes.  budget: what memory may
-    be used; cache: keep pyramids beside their files; dq: the observatory whose flags are saved too,
-    a key of files.dq.CONVENTIONS, or None for what was saved before.  precision: of a
-    detection's sums, one of models.registry.  compare: what is looked at for comparison.
+    be used; cache: keep pyramids beside their files; saving: what a save writes.  precision: of
+    a detection's sums, one of models.registry.  compare: what is looked at for comparison.
     """
 
     entries: list[Entry]
@@ -93,7 +112,7 @@ class Workspace:
     closing: bool = False
     budget: Budget = field(default_factory=budget.default)
     cache: bool = False
-    dq: str | None = None
+    saving: Saving = field(default_factory=Saving)
     precision: str = "float32"
     compare: Compare = field(default_factory=Compare)
 

@@ -3,7 +3,9 @@
 Set before anything is imported, and inherited by the processes that tests start.
 """
 
+import itertools
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -19,22 +21,40 @@ os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / ".cache" / "numba"))
 # pytest --hypothesis-profile=default
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.load_profile("same")
+GL_FILES = "test_gl", "test_shaders"
 # No test opens a window on the developer's desktop; the tests of the window bring their own server.
 for name in ("DISPLAY", "WAYLAND_DISPLAY"):
     os.environ.pop(name, None)
 
 
+def pytest_ignore_collect(collection_path, config):
+    """`pytest -m gl` imports only the files that have such tests."""
+    if config.option.markexpr == "gl" and collection_path.name.startswith("test_"):
+        named = collection_path.name.startswith(GL_FILES)
+        return None if named or "mark.gl" in collection_path.read_text() else True
+    return None
+
+
 def pytest_collection_modifyitems(items):
     for item in items:
-        if item.path.name.startswith(("test_gl", "test_shaders")):
+        if item.path.name.startswith(GL_FILES):
             item.add_marker("gl")
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory):
+    """Names of folders, one after the other: pytest's own search for a free one takes longer with
+    each that there is."""
+    parent = tmp_path_factory.mktemp("homes")
+    return (parent / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def home(tmp_path_factory, monkeypatch):
+def home(homes, monkeypatch):
     """A user's folders of the test's own: settings, state, data and cache; returns their parent."""
     monkeypatch.delenv("GLVIEW_CONFIG", raising=False)
-    folder = tmp_path_factory.mktemp("home")
+    folder = next(homes)
+    folder.mkdir()
     for kind in ("CONFIG", "STATE", "DATA", "CACHE"):
         path = folder / kind.lower()
         path.mkdir()
@@ -43,8 +63,17 @@ def home(tmp_path_factory, monkeypatch):
 
 
 def gl_is_required():
-    """True in CI and under `make test`, where a missing OpenGL is a failure and not a skip."""
+    """True in CI and under `make test`, where what is missing is a failure and not a skip."""
     return bool(os.environ.get("CI")) or os.environ.get("GLVIEW_REQUIRE_GL") == "1"
+
+
+def needs(program):
+    """Fail where OpenGL is required, else skip, if a program of .ci/system-packages is missing."""
+    if shutil.which(program) is None:
+        message = f"{program} is not here; .ci/system test installs what is missing"
+        if gl_is_required():
+            pytest.fail(message, pytrace=False)
+        pytest.skip(message)
 
 
 @pytest.fixture(scope="session")
@@ -87,3 +116,37 @@ def sky():
     for array in (made.image, made.truth, made.stars):
         array.flags.writeable = False
     return made
+
+
+@pytest.fixture
+def typed(monkeypatch, capsys, tmp_path):
+    """Runs glview as it is typed, in the test's folder; (exit code, lines of stdout, of stderr)."""
+    from glview import cli
+
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words):
+        try:
+            code = cli.main([str(word) for word in words])
+        except SystemExit as end:
+            code = end.code
+        said = capsys.readouterr()
+        return code, said.out.splitlines(), said.err.splitlines()
+
+    return run
+
+
+@pytest.fixture
+def desk_of():
+    """Opens paths as a headless.Desk does, whose workers end with the test."""
+    from headless import Desk
+
+    made = []
+
+    def make(*paths):
+        made.append(Desk(*paths))
+        return made[-1]
+
+    yield make
+    for desk in made:
+        desk.jobs.close()

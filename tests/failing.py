@@ -1,4 +1,5 @@
 """A disk that fails at a chosen call: the write-like functions of `os`, counted, killed or refused.
+To open a file for writing and to close it are two of them.
 
 `python failing.py FOLDER KIND` saves a mask again and again in copies of FOLDER/start, killed by
 SIGKILL at the first write-like call, at the second, and so on; copy n is FOLDER/n. With a number
@@ -6,21 +7,23 @@ behind it, so many saves are killed at random moments.
 """
 
 import errno
+import fcntl
 import os
 import random
 import shutil
 import signal
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
 
 CALLS = ("write", "pwrite", "copy_file_range", "posix_fallocate", "ftruncate", "fsync", "fdatasync",
-         "replace", "rename", "unlink", "fchmod", "fchown", "setxattr", "mkdir")
-TAKING = ("write", "pwrite", "copy_file_range", "posix_fallocate", "fsync", "fdatasync", "mkdir")
+         "replace", "rename", "unlink", "fchmod", "fchown", "setxattr", "mkdir", "open", "close")
+TAKING = ("write", "pwrite", "copy_file_range", "posix_fallocate", "fsync", "fdatasync", "mkdir",
+          "open", "close")
 SHAPE = (40, 50)
 NOISE = np.random.default_rng(7)
 SCENE = NOISE.normal(100, 9, SHAPE).astype(np.float32)
@@ -54,6 +57,8 @@ class Disk:
 
     def call(self, name, real, arguments, keywords):
         """One call of `os.name`."""
+        if not writes(name, *arguments):
+            return real(*arguments, **keywords)
         self.names.append(name)
         on = isinstance(self.fault, tuple) and self.fired
         if on and self.fault[0] == errno.ENOSPC and name not in TAKING:
@@ -61,6 +66,8 @@ class Disk:
         if not (self._is_here(name) or on or (self.fired and self.fault == "die")):
             return real(*arguments, **keywords)
         self.fired = True
+        if name == "close":  # the file is closed all the same, on Linux and by death
+            real(*arguments)
         if self.torn and name in ("write", "pwrite"):
             fd, data, *rest = arguments
             real(fd, memoryview(data)[: len(data) // 128 * 64], *rest)  # sectors are never torn
@@ -75,6 +82,16 @@ class Disk:
         if isinstance(self.at, tuple):
             return self.at == (name, self.names.count(name))
         return len(self.names) == self.at
+
+
+def writes(name, what, flags=0, *others):
+    """Whether a call of `os.name` may change what is on the disk."""
+    if name == "open":
+        return bool(flags & (os.O_WRONLY | os.O_RDWR))
+    if name == "close":
+        with suppress(OSError):
+            return fcntl.fcntl(what, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY
+    return name != "close"
 
 
 @contextmanager

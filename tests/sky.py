@@ -56,3 +56,11 @@ def _add_track(charge, rng, least):
     columns = np.rint(rng.uniform(0, width - 1) + along * np.cos(angle)).astype(int)
     inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
     charge[rows[inside], columns[inside]] = least * rng.uniform(1, 40)
+
+
+def write_noise(path, shape, seed=4):
+    """A FITS file of float32 noise, 50 +- 3, and nothing else; returns its path."""
+    from astropy.io import fits
+
+    fits.writeto(path, np.random.default_rng(seed).normal(50, 3, shape).astype(np.float32))
+    return path

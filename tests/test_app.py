@@ -1,5 +1,6 @@
 """The program around the panels: failing parts, the end of a run, and when it draws at all."""
 
+import sys
 import threading
 import time
 from contextlib import nullcontext
@@ -11,6 +12,7 @@ from robot import Robot
 
 from glview import library, opening
 from glview.app import DETECTING_SECONDS, FRAMES_AFTER_EVENT, Desk
+from glview.core.crew import UNDISTURBED
 from glview.detecting import Detector
 from glview.gl.context import Offscreen
 from glview.gl.textures import GLError
@@ -239,3 +241,24 @@ def test_an_interface_that_breaks_off_in_the_middle_of_a_frame_comes_back(monkey
         robot.frame(4)
         assert any("assertion failed" in notice for notice in robot.workspace.notices)
         assert robot.in_sight() >= {"image", "mask"} and stroke(robot) > 5
+
+
+def test_threads_wait_for_the_lock_while_a_frame_is_made(monkeypatch):
+    found = {}
+
+    def looking(name, part):
+        def look(*arguments):
+            found[name] = sys.getswitchinterval()
+            return part(*arguments)
+        return look
+
+    usual = sys.getswitchinterval()
+    with Robot(noise()) as robot:
+        desk = robot.desk
+        for owner, name in ((desk, "_collect"), (desk, "_interface"), (desk, "_draw"),
+                            (desk.platform, "finish_frame")):
+            monkeypatch.setattr(owner, name, looking(name, getattr(owner, name)))
+        robot.frame()
+    assert found.pop("finish_frame") == usual == sys.getswitchinterval()
+    assert found == pytest.approx(dict.fromkeys(("_collect", "_interface", "_draw"),
+                                                UNDISTURBED))

@@ -32,7 +32,7 @@ from glview.tools.pencil import Pencil
 from glview.workspace import Workspace
 
 ROOT = Path(__file__).parent.parent
-TOGETHER, ROUNDS = 4, 3  # processes at a time; how often
+TOGETHER, ROUNDS = 4, 2  # processes at a time; how often
 
 
 @pytest.fixture
@@ -66,17 +66,28 @@ def children():
         child.communicate()
 
 
-def killed_at_some_moment(child, told, frames, wait):
-    """Kill it `wait` seconds after it drew so many frames; returns when that was."""
-    until = time.monotonic() + 60
-    while not told.exists() or told.read_bytes().count(b"\n") < frames:
-        assert child.poll() is None and time.monotonic() < until, child.stderr.read().decode()
+def killed_at_some_moment(works, chance):
+    """Kill each some frames and a part of a second after its first one; returns when that was.
+
+    Each as soon as its time has come: those that are left draw on, and take the cores for it.
+    """
+    moments = [(chance.choice([0, 20, 100, 200]), chance.uniform(0.0, 0.3)) for _ in works]
+    until, due, when = time.monotonic() + 60, {}, {}
+    while len(when) < len(works):
+        for number, ((child, _, told), (frames, wait)) in enumerate(zip(works, moments,
+                                                                        strict=True)):
+            if number in when:
+                continue
+            now = time.monotonic()
+            assert child.poll() is None and now < until, child.stderr.read().decode()
+            if told.exists() and told.read_bytes().count(b"\n") >= frames:
+                due.setdefault(number, now + wait)
+            if due.get(number, until) <= now:
+                child.kill()
+                when[number] = time.monotonic()
+                child.wait()
         time.sleep(0.01)
-    time.sleep(wait)
-    child.kill()
-    when = time.monotonic()
-    child.wait()
-    return when
+    return [when[number] for number in range(len(works))]
 
 
 @pytest.mark.parametrize("turn", range(ROUNDS))
@@ -85,9 +96,7 @@ def test_killed_at_any_moment_at_most_the_last_second_is_lost(frame, tmp_path, t
     works = [started(frame, tmp_path, turn * TOGETHER + number) for number in range(TOGETHER)]
     children.extend(work[0] for work in works)
     counts = []
-    for child, picture, told in works:
-        when = killed_at_some_moment(child, told, chance.choice([0, 20, 100, 250]),
-                                     chance.uniform(0.0, 0.3))
+    for (_, picture, told), when in zip(works, killed_at_some_moment(works, chance), strict=True):
         image = open_images(picture)[0]
         found = recovering.look(Place.of(tmp_path / "unsaved", image), image.shape)
         desk = Desk(picture, tmp_path / "elsewhere")
@@ -314,7 +323,8 @@ def test_a_confidence_that_follows_another_at_once_is_not_swept_away(frame, tmp_
     desk.autosave.sync()
     image = desk.document.image
     found = recovering.look(Place.of(tmp_path / "unsaved", image), image.shape)
-    assert (found.confidence == np.float32(0.7)).all()
+    (kept,) = found.findings.values()
+    assert (kept.confidence == np.float32(0.7)).all()
     assert len(list((tmp_path / "unsaved").glob("*.conf"))) == 1
     desk.close()
 
@@ -338,3 +348,50 @@ def test_what_is_done_in_the_frame_of_a_save_is_in_the_log_before_the_file_is_ch
     desk.settle()
     assert held[0] is not None and held[0].count == 1 and not desk.document.changed
     desk.close()
+
+
+def crashed(desk, folder, name):
+    """The folder of what is not saved as it is now, to be opened once more."""
+    desk.autosave.sync()
+    return shutil.copytree(folder / "unsaved", folder / name)
+
+
+def test_a_crash_between_a_save_and_its_entry_asks_for_nothing(frame, tmp_path, monkeypatch):
+    """The file holds what the log calls not saved; what came after is asked for, and fits."""
+    desk, real, left = Desk(frame, tmp_path / "unsaved"), saving.write, []
+
+    def write(*arguments, **keywords):
+        left.append(crashed(desk, tmp_path, f"before{len(left)}"))
+        result = real(*arguments, **keywords)
+        left.append(crashed(desk, tmp_path, f"after{len(left)}"))
+        return result
+
+    monkeypatch.setattr(saving, "write", write)
+    original, pencil, states = frame.read_bytes(), Pencil(), []
+    for y in 20, 40:
+        pencil.press(desk.document, (y, 30), 3, 1)
+        pencil.release(desk.document)
+        states.append(desk.document.edits.plane[:, :].copy())
+    desk.library.save()
+    pencil.press(desk.document, (60, 30), 3, 1)  # while it is saved
+    pencil.release(desk.document)
+    states.append(desk.document.edits.plane[:, :].copy())
+    desk.settle()
+    desk.close()
+    saved = frame.read_bytes()
+    again = Desk(frame, left[1])
+    question = again.autosave.question(again.document)
+    assert question is None or question.found.count == 1  # the stroke that came meanwhile
+    assert np.array_equal(again.document.edits.plane[:, :], states[1])
+    if question is not None:
+        assert len(question.sentences("frame.fits")) == 1, "the file is as it was saved"
+        again.autosave.answer(again.document, restore=True)
+        assert np.array_equal(again.document.edits.plane[:, :], states[2])
+        again.document.history.undo(again.document)
+        assert not again.document.changed
+    again.close()
+    frame.write_bytes(original)  # the save never came about
+    again = Desk(frame, left[0])
+    assert again.autosave.question(again.document).found.count >= 2
+    again.close()
+    assert saved != original

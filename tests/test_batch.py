@@ -266,3 +266,25 @@ def test_weights_of_ones_own_are_known_by_their_digest(batch, tmp_path, monkeypa
     assert status(batch("a.fits", model="mine.pth")) == ["skipped"]
     digests[0] = "2" * 64
     assert status(batch("a.fits", model="mine.pth")) == DONE
+
+
+def test_a_model_that_is_expected_is_loaded_once(monkeypatch):
+    asked = []
+    monkeypatch.setattr(pool, "load", lambda *words: asked.append(words) or FakeModel(*words))
+    models = pool.Models("cpu")
+    models.expect("ACS-WFC")
+    models.expect("ACS-WFC")
+    with models.lend("ACS-WFC") as one:
+        pass
+    models.expect("ACS-WFC")
+    with models.lend("ACS-WFC") as other:
+        assert other is one
+    assert asked == [("ACS-WFC", "cpu", "float32")]
+
+
+def test_who_asks_for_an_expected_model_gets_its_error(monkeypatch):
+    monkeypatch.setattr(pool, "load", lambda *words: 1 / 0)
+    models = pool.Models("cpu")
+    models.expect("ACS-WFC")
+    with pytest.raises(ZeroDivisionError), models.lend("ACS-WFC"):
+        pass

@@ -2,6 +2,7 @@
 
 import json
 import signal
+from functools import partial
 
 import fakemodel
 import numpy as np
@@ -10,7 +11,6 @@ from astropy.io import fits
 from fakemodel import FakeModel, left, make_frame
 from test_batch_command import start, wait_for_search
 
-from glview import cli
 from glview.batch import pool
 from glview.files.save import load_mask, save_mask
 
@@ -18,20 +18,10 @@ SAME = ("file", "threshold", "objects", "masked", "cr_fraction", "output", "mode
 
 
 @pytest.fixture
-def detect(monkeypatch, capsys, tmp_path):
-    """Run `glview detect` here, with a model without a network; (exit code, stdout, stderr)."""
+def detect(monkeypatch, typed):
+    """Run `glview detect` here, with a model without a network."""
     monkeypatch.setattr(pool, "load", FakeModel)
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        try:
-            code = cli.main(["detect", *map(str, arguments)])
-        except SystemExit as end:
-            code = end.code
-        said = capsys.readouterr()
-        return code, said.out.splitlines(), said.err.splitlines()
-
-    return run
+    return partial(typed, "detect")
 
 
 @pytest.mark.parametrize("place", [(), ("-o", "masks"), ("--in-place",), ("--mask-only",)])

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import termios
 import time
+from functools import partial
 from pathlib import Path
 
 import fakemodel
@@ -18,7 +19,6 @@ from fakemodel import FakeModel, left, make_frame
 from sky import make_sky
 
 import glview.batch
-from glview import cli
 from glview.batch import command, pool
 from glview.files.save import load_mask
 
@@ -26,21 +26,12 @@ ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
-def detect(monkeypatch, capsys, tmp_path):
-    """Run `glview detect` here, with a model without a network; (exit code, stdout, stderr)."""
+def detect(monkeypatch, typed):
+    """Run `glview detect` here, with a model without a network."""
     monkeypatch.setattr(pool, "load", FakeModel)
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-
-    def run(*arguments):
-        try:
-            code = cli.main(["detect", *map(str, arguments)])
-        except SystemExit as end:
-            code = end.code
-        said = capsys.readouterr()
-        return code, said.out.splitlines(), said.err.splitlines()
-
-    return run
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
+    return partial(typed, "detect")
 
 
 def start(folder, *arguments, module="fakemodel", **options):
@@ -77,6 +68,17 @@ def test_wrong_usage_is_told_in_words_before_any_work(detect, tmp_path, argument
     assert code == 2 and not out and words in err[-1], err
     assert err[-1].startswith("glview detect: ")
     assert not {"a.fits.glview.fits", "x.json"} & set(left(tmp_path))
+
+
+@pytest.mark.parametrize("own", [None, "ACTIVE"])
+def test_threads_sleep_while_they_wait_unless_the_user_says_otherwise(
+        detect, tmp_path, monkeypatch, own):
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    if own:
+        monkeypatch.setenv("OMP_WAIT_POLICY", own)
+    make_frame(tmp_path / "a.fits")
+    assert detect("a.fits")[0] == 0
+    assert os.environ["OMP_WAIT_POLICY"] == (own or "PASSIVE")
 
 
 def test_what_is_typed_arrives(detect, tmp_path):

@@ -67,6 +67,7 @@ def test_the_option_for_the_extension_is_for_all(night):
     (["a.fits", "x[12].fits"], "no file matches x"),
     (["empty"], "no image in the folder empty"),
     (["b.fits.glview.fits"], "glview's own"),
+    (["b.fits", ""], r"a name is empty.*\. for this one"),
 ])
 def test_what_stands_for_nothing_is_a_usage_error_that_names_it(night, asked, words):
     (night / "empty").mkdir()

@@ -124,12 +124,15 @@ def test_every_pixel_knows_its_object(name, connectivity, monkeypatch):
     structure = np.ones((3, 3)) if connectivity == 8 else None
     labels, count = ndimage.label(bits, structure)
     assert count == len(joined.objects) and joined.pixels == bits.sum()
-    assert Catalogue(joined.objects, bits.shape, places).at(0, 0) == places.at(0, 0)
-    number = np.array([[places.at(y, x) for x in range(bits.shape[1])]
-                       for y in range(bits.shape[0])])
+    every = np.argwhere(np.ones(bits.shape))
+    number = places.at(every[::-1])[::-1].reshape(bits.shape)
+    catalogue = Catalogue(joined.objects, bits.shape, places)
+    for y, x in every[::17].tolist():
+        assert catalogue.at(y, x) == number[y, x]
     assert np.array_equal(number >= 0, bits)
     pairs = {(label, one) for label, one in zip(labels[bits], number[bits], strict=True)}
     assert len(pairs) == count
     areas = np.bincount(labels.ravel())
     assert all(joined.objects["area"][one] == areas[label] for label, one in pairs)
-    assert places.at(-1, 0) == places.at(bits.shape[0], 0) == places.at(0, bits.shape[1]) == -1
+    off = np.array([(-1, 0), (bits.shape[0], 0), (0, bits.shape[1]), (0, -1), (1 << 40, 1 << 40)])
+    assert (places.at(off) == -1).all() and not len(places.at(off[:0]))

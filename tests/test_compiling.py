@@ -7,11 +7,14 @@ import pkgutil
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
+import numba
 import pytest
 
 import glview.core
+from glview import compiling, rehearsal
 from glview.compiling import Compiler
 from glview.core import compiled
 from glview.core.cancel import Cancelled
@@ -175,3 +178,54 @@ def test_another_source_or_processor_is_not_kept(monkeypatch, tmp_path):
     assert not compiled.is_kept()
     compiled.keep()
     assert compiled.is_kept() and not (tmp_path / "compiled-0").exists()
+
+
+def test_how_far_it_is_and_why_is_told(cold, monkeypatch):
+    woken = []
+    monkeypatch.setattr(compiling, "TELLING", 0.0)
+    monkeypatch.setattr(compiled, "was_kept", lambda: True)
+    compiler = cold("import sys\n"
+                    "print('at 0.125\\nat 0.5\\npicture', flush=True)\n"
+                    "sys.stdin.read()")
+    assert compiler.words == "" and compiler.share is None
+    compiler._wake = lambda: woken.append(compiler.share)
+    compiler.wait("picture")
+    assert compiler.share == 0.5 and 0.125 in woken
+    assert compiler.words.startswith("compiling, once after an update: 50%, ")
+    compiler._process.stdin.close()
+    compiler.wait("")
+    assert compiler.share is None and compiler.words == ""
+
+
+def test_the_child_says_how_far_it_is(monkeypatch, capsys):
+    @contextmanager
+    def counting(told):
+        yield
+        for count in (1, 500):  # more than were expected
+            told(count)
+
+    monkeypatch.setattr(compiled, "counting", counting)
+    monkeypatch.setattr(compiled, "keep", lambda: None)
+    monkeypatch.setattr(rehearsal.crew, "step_back", lambda: None)
+    monkeypatch.setattr(rehearsal, "ACTS", dict.fromkeys(rehearsal.ACTS, lambda: None))
+    rehearsal.main(watched=False)
+    said = capsys.readouterr().out.splitlines()
+    assert [line for line in said if not line.startswith("at ")] == [*rehearsal.ACTS]
+    shares = [float(line.removeprefix("at ")) for line in said if line.startswith("at ")]
+    assert shares == sorted(shares) and 0 < shares[0] < 0.02 and shares[-1] == 1.0
+    assert rehearsal.LOOPS.keys() == rehearsal.ACTS.keys()
+
+
+def test_every_loop_that_is_compiled_is_counted():
+    counts = []
+    with compiled.counting(counts.append):
+        square = numba.njit(lambda x: x * x)
+        square(2), square(3), square(2.0)
+    assert counts == [1, 2]
+
+
+def test_an_update_is_no_installation(monkeypatch, tmp_path):
+    monkeypatch.setattr(compiled, "mark", lambda: tmp_path / "compiled-1")
+    assert not compiled.was_kept()
+    (tmp_path / "compiled-0").touch()
+    assert compiled.was_kept() and not compiled.is_kept()

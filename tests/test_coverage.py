@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glview.core.coverage import CELLS, Coverage, minus
+from glview.core.coverage import CELLS, Coverage, from_text, joined, minus, to_text
 
 
 def painted(boxes, shape):
@@ -88,3 +88,34 @@ def test_a_pixel_is_had_once_a_box_that_holds_it_came():
         coverage.add(box)
         truth[box[0] : box[2], box[1] : box[3]] = True
     assert np.array_equal([[coverage.has(y, x) for x in range(200)] for y in range(150)], truth)
+
+
+@given(st.data())
+def test_boxes_are_joined_without_a_pixel_more_or_less(data):
+    shape = (30, 40)
+    boxes = [some_box(data, shape) for _ in range(data.draw(st.integers(0, 8)))]
+    wanted = np.zeros(shape, bool)
+    for y0, x0, y1, x1 in boxes:
+        wanted[y0:y1, x0:x1] = True
+    assert np.array_equal(painted(joined(boxes), shape), wanted)
+    assert Coverage.of(shape, boxes).boxes == joined(boxes)
+
+
+def test_tiles_of_a_large_frame_become_few_boxes():
+    side, tile = 32768, 512
+    tiles = [(y, x, y + tile, x + tile) for y in range(0, side, tile) for x in range(0, side, tile)
+             if (y - 16000) ** 2 + (x - 9000) ** 2 < 9000**2]  # as they come, around a view
+    assert len(tiles) > 900 and len(joined(tiles)) <= side // tile
+    assert joined(tiles[:5] + tiles[:3]) == joined(tiles[:5]) and joined([]) == []
+
+
+@given(st.data())
+def test_boxes_are_told_as_sections_and_read_back(data):
+    boxes = [some_box(data, (300, 4000)) for _ in range(data.draw(st.integers(0, 5)))]
+    assert from_text(to_text(boxes)) == boxes
+    assert from_text(f"; {to_text(boxes)} decam def; ") == boxes
+
+
+def test_a_section_is_as_fits_has_it():
+    assert to_text([(9, 19, 30, 40)]) == "[20:40,10:30]"
+    assert from_text("[0:9,1:9][9:8,1:9][1:9,5:4][a:b,1:2][1:2,3:9999999999]") == []

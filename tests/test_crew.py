@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from glview.core.crew import STEP_BACK, each, step_back
+from glview.core.crew import STEP_BACK, UNDISTURBED, each, step_back, undisturbed
 
 
 @pytest.mark.parametrize("threads", [1, 2, 7, 100])
@@ -52,6 +52,14 @@ def test_a_thread_steps_back_alone():
 
     assert each(niceness, [1], 1) == [max(before, STEP_BACK)]
     assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before
+
+
+def test_the_lock_is_kept_for_a_while_only():
+    usual = sys.getswitchinterval()
+    with pytest.raises(KeyError), undisturbed():
+        assert sys.getswitchinterval() == pytest.approx(UNDISTURBED)
+        raise KeyError
+    assert sys.getswitchinterval() == usual < UNDISTURBED
 
 
 def test_a_program_ends_while_one_is_still_at_work():

@@ -1,13 +1,17 @@
 """The same faults from the system itself: a disk that is really full, calls that the kernel refuses
 or that a process does not outlive.  Only where a user may mount and trace."""
 
+import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from failing import start
+from conftest import needs
+from failing import KINDS
+from refusing import FAULTS, FORBIDDEN, STATES
 from test_faults_saving import contents, is_intact, is_old_or_new, is_readable
 
 ROOT = Path(__file__).parent.parent
@@ -38,20 +42,6 @@ while True:
     refused += 1
 assert contents(place) != before and is_readable(place)
 print(refused)
-"""
-TRACED = """
-import sys
-from pathlib import Path
-import failing
-from glview.files.save import SaveError
-
-place, kind = Path(sys.argv[1]), sys.argv[2]
-failing.state(place)
-try:
-    failing.save(place, kind)
-    print("saved")
-except SaveError as error:
-    print(error.state)
 """
 LEFT = {"saved": {"new"}, "unchanged": {"old"}, "unfinished": {"old", "new"}, "": {"old", "new"}}
 
@@ -87,28 +77,51 @@ def test_a_disk_that_is_full_keeps_the_old_until_there_is_room(tmp_path, kind, s
     assert done.stdout.strip().isdecimal() and int(done.stdout) > 1, done.stderr
 
 
-@where("strace", "-qq", "-o", "/dev/null", "-e", "trace=none", "true")
-@pytest.mark.parametrize(("kind", "call", "fault", "told"), [
-    ("append-longer", "fallocate", "error=ENOSPC", "unchanged"),
-    ("append-longer", "pwrite64", "error=EIO", "unchanged"),
-    ("append-longer", "fdatasync", "error=EIO", "unchanged"),
-    ("append-longer", "fsync", "error=EIO", "unchanged"),
-    ("append-longer", "pwrite64", "signal=KILL", ""),
-    ("append-longer", "fdatasync", "signal=KILL", ""),
-    ("append-shorter", "ftruncate", "signal=KILL", ""),
-    ("copy-again", "copy_file_range", "error=EIO", "unchanged"),
-    ("copy-again", "/^rename", "error=EIO", "unchanged"),
-    ("beside-again", "write", "error=EDQUOT", "unchanged"),
-    ("beside-again", "/^rename", "signal=KILL", "")])
-def test_what_the_kernel_refuses_leaves_the_old_or_the_new(tmp_path, kind, call, fault, told):
-    place = start(tmp_path, kind)
-    before = contents(place)
-    (tmp_path / "science").write_bytes(before["frame.fits"][: 2880 * 4])
-    done = run("strace", "-qq", "-f", "-o", tmp_path / "trace", "-e", f"trace={call}", "-e",
-               f"inject={call}:{fault}:when=1", sys.executable, "-c", TRACED, place, kind)
-    assert done.stdout.strip() == told, done.stderr
-    wanted = "INJECTED" if told else "killed by SIGKILL"
-    assert wanted in (tmp_path / "trace").read_text()
-    assert is_intact(place) and is_readable(place)
-    assert told != "unchanged" or contents(place) == before
-    assert is_old_or_new(place, before) in LEFT[told]
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory):
+    """(folder, what `refusing` found there)."""
+    needs("strace")
+    folder = tmp_path_factory.mktemp("refused")
+    done = run(sys.executable, ROOT / "tests" / "refusing.py", folder)
+    if done.stderr.strip().endswith(FORBIDDEN):
+        pytest.skip(f"{FORBIDDEN}; test_faults_saving.py has the same faults at the same calls")
+    assert done.returncode == 0, done.stderr
+    return folder, json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_calls_that_tests_count_are_those_of_the_kernel(refused, kind):
+    found = refused[1][kind]
+    assert found["shim"] == [call.split()[0] for call in found["kernel"]]
+    assert {"open", "write", "fsync", "close"} <= set(found["shim"])
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_fault_at_every_call_leaves_the_old_or_the_new(refused, kind, fault):
+    folder, found = refused
+    place, (codes, hit) = folder / kind, zip(*found[kind][fault], strict=True)
+    assert list(hit) == [[call] for call in found[kind]["kernel"]]
+    before, left = contents(place / "start"), []
+    (place / "science").write_bytes(before["frame.fits"][: 2880 * 4])
+    for number, code in enumerate(codes):
+        told = "" if code == -signal.SIGKILL else STATES[code]
+        left.append(outcome(place / f"{fault}-{number}", before, told))
+    if fault == "KILL":
+        assert set(codes) == {-signal.SIGKILL} and left == sorted(left, reverse=True)
+    else:
+        assert -signal.SIGKILL not in codes and left.count("old") > 3
+    assert left[0] == "old" and left[-1] == "new"
+
+
+def outcome(place, before, told):
+    """"old" or "new", which of them a save left that told so."""
+    same = contents(place) == before
+    assert same or told != "unchanged"
+    assert is_intact(place) and (same or is_readable(place))
+    if same and not list(place.rglob("*.journal")):
+        found = "old"  # an opening would find nothing to do
+    else:
+        found = is_old_or_new(place, before)
+    assert found in LEFT[told] and is_intact(place)
+    return found

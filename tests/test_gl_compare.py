@@ -74,6 +74,16 @@ def alone(theatre, document, workspace, **changes):
                                    **changes))
 
 
+def there_and_back(theatre, workspace, before, compare, shown):
+    """Comparing and not comparing take a frame each, and nothing is made again for it."""
+    settle(theatre, workspace)
+    versions = dict(theatre.scene.main.versions)
+    for one, wanted in ((replace(workspace, compare=compare), shown), (workspace, before)) * 2:
+        assert not theatre.frame(one, SIZE), "one frame, there and back"
+        assert same(pictures(theatre), wanted)
+    assert theatre.scene.main.versions == versions
+
+
 def twin_of(document, pixels=None, edits=None, confidence=None):
     """A document of its own with the same look and other content."""
     pixels = document.image[: SHAPE[0], : SHAPE[1]] if pixels is None else pixels
@@ -105,17 +115,10 @@ def test_the_models_mask_is_the_mask_without_edits(theatre, zoom):
     document = sky(2, dilation=1, shape="diamond")
     workspace = workspace_of(document, zoom=zoom)
     before = settle(theatre, workspace)
-    versions = dict(theatre.scene.main.versions)
     found = look(theatre, workspace, held="model")
     wanted = alone(theatre, twin_of(document), workspace)
     assert same(found, wanted) and not same(found, before)
-    held = replace(workspace, compare=Compare("model"))
-    settle(theatre, workspace)
-    versions = dict(theatre.scene.main.versions)
-    for one, shown in ((held, wanted), (workspace, before)) * 2:
-        assert not theatre.frame(one, SIZE), "one frame, there and back"
-        assert same(pictures(theatre), shown)
-    assert theatre.scene.main.versions == versions
+    there_and_back(theatre, workspace, before, Compare("model"), wanted)
 
 
 def test_until_the_models_mask_is_made_the_edited_one_stays(theatre):
@@ -143,18 +146,11 @@ def test_the_previous_file_is_what_it_would_be_alone(theatre, zoom):
     first, second = sky(5), stretched(sky(6, (500, 900), threshold=0.3), colormap="viridis")
     workspace = workspace_of(first, second, zoom=zoom)
     before = settle(theatre, workspace)
-    versions = dict(theatre.scene.main.versions)
     for _ in range(2):
         assert same(look(theatre, workspace, held="previous"), alone(theatre, first, workspace))
         settle(theatre, workspace)
-    held = replace(workspace, compare=Compare("previous"))
-    shown = settle(theatre, held)
-    settle(theatre, workspace)
-    versions = dict(theatre.scene.main.versions)
-    for one, wanted in ((held, shown), (workspace, before)) * 2:
-        assert not theatre.frame(one, SIZE), "one frame, there and back"
-        assert same(pictures(theatre), wanted)
-    assert theatre.scene.main.versions == versions
+    shown = look(theatre, workspace, held="previous")
+    there_and_back(theatre, workspace, before, Compare("previous"), shown)
 
 
 def test_the_previous_file_of_several_is_the_nearest_before_that_is_open(theatre):

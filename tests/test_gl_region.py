@@ -307,6 +307,18 @@ def test_previews_of_many_files_do_not_fill_the_graphics_memory(gl):
     assert store.nbytes == 0
 
 
+def test_without_a_mask_there_is_no_buffer_for_one(gl):
+    with gl:
+        own, document = Buffers(gl), document_of(np.ones((40, 50), np.float32))
+        own.draw(document, [window_of((0, 0, 40, 50))])
+        regions = own.regions
+        assert regions.image.texture is not None and set(regions.cells) == {"values"}
+        assert regions.confidence.texture is None and regions.edits.texture is None
+        document.edits.draw((3, 3), (9, 30), 3, mask.EDIT_ADD)
+        own.draw(document, [window_of((0, 0, 40, 50))])
+        assert set(regions.cells) == {"values", "confidence", "state"}
+
+
 def test_a_buffer_in_use_can_change_its_size_and_go(gl):
     buffer = textures.Buffer(gl)
     for size in ((5, 7), (64, 3), (5, 7)):
@@ -326,6 +338,16 @@ def test_a_buffer_keeps_a_texture_that_is_not_much_too_large(gl):
         for asked, size in (((100, 80), (100, 80)), ((90, 80), (100, 80)), ((50, 40), (100, 80)),
                             ((50, 39), (50, 39)), ((60, 20), (60, 20)), ((60, 70), (60, 70))):
             buffer.reserve(*asked)
+            assert buffer.size == size
+        buffer.release()
+
+
+def test_a_buffer_that_was_too_small_gets_all_the_room_it_will_need(gl):
+    with gl:
+        buffer, room = textures.Buffer(gl), (100, 90)
+        for asked, size in (((30, 20), (30, 20)), ((31, 20), (100, 90)), ((5, 5), (100, 90)),
+                            ((100, 91), (100, 91))):
+            buffer.reserve(*asked, room)
             assert buffer.size == size
         buffer.release()
 

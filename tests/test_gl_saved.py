@@ -19,7 +19,7 @@ from glview.core.view import View
 from glview.gl.panes import PALETTE
 from glview.settings import Settings
 from glview.tools.pencil import Pencil
-from glview.workspace import Workspace
+from glview.workspace import Saving, Workspace
 
 SHAPE = (140, 190)
 MASKED = (MODEL, DILATED, ADDED)
@@ -211,7 +211,7 @@ def test_saved_is_shown_whatever_was_done(open_desk, tmp_path_factory, monkeypat
     path = frame_in(tmp_path_factory.mktemp("shown"))
     confidence = random_mask(np.random.default_rng(seed), SHAPE, 0.01)[0]
     desk = open_desk(path)
-    desk.workspace.dq = "hst"
+    desk.workspace.saving = Saving(dq="hst")
     document = desk.workspace.document
     tell(document, Plane.from_array(confidence, FLOOR) if large else confidence)
     for action in work:

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from glview import opening
-from glview.core.history import History, Set, Stroke
+from glview.core.history import History, Searched, Set, Stroke, Together
 from glview.core.image import from_array
 from glview.core.mask import SHAPES, MaskSettings
+from glview.document import Finding
 from glview.tools.pencil import Pencil
 
 SHAPE = (30, 40)
@@ -167,3 +168,24 @@ def test_amending_replaces_the_last_step_and_forgets_what_was_undone():
     assert document.history.last is whole and not document.history.redo(document)
     document.history.undo(document)
     assert document.mask == MaskSettings() and not document.history.done
+
+
+def test_what_can_be_undone_is_counted_as_memory():
+    document = new_document((600, 700))
+    Finding(np.zeros((600, 700), np.float32)).show(document, (0, 0, 600, 700))
+    before = document.nbytes
+    patches = tuple(document.edits.draw((10, 10), (10, 60), 3, 1))
+    document.history.record(Stroke(patches))
+    pixels = sum(patch.before.size + patch.after.size for patch in patches)
+    edits = document.edits.plane.nbytes
+    assert pixels > 0 and document.nbytes == before + edits + pixels
+    document.history.undo(document)
+    assert document.nbytes == before + document.edits.plane.nbytes + pixels, "redo needs it, too"
+    old, new = Finding.of(document.detection), Finding(np.ones((600, 700), np.float32))
+    new.show(document, (0, 0, 600, 700))
+    document.history.record(Together((Searched((0, 0, 600, 700), old, new),)))
+    assert document.history.nbytes == 4 * 600 * 700, "the stroke is forgotten"
+    document.history.amend(Stroke(patches))
+    assert document.history.nbytes == pixels
+    document.history.load([], 0)
+    assert document.history.nbytes == 0

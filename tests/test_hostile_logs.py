@@ -1,5 +1,6 @@
 """Logs of edits that lie with true checksums: what is sound before the lie, and nothing else."""
 
+import base64
 import zlib
 
 import numpy as np
@@ -9,6 +10,7 @@ from glview import recovering
 from glview.core.image import Image
 from glview.core.sample import sample_of
 from glview.document import Document
+from glview.files import editlog
 from glview.files.editlog import LogError, entries_of, head_of, line_of
 from glview.files.unsaved import Place
 
@@ -88,6 +90,29 @@ def test_a_head_that_lies_is_no_log(tmp_path, head):
         assert "another size" in str(error) or "beginning" in str(error)
     else:
         assert found is None
+
+
+def boxes_of_zeros(count):
+    """A stroke that claims the whole picture so many times: few bytes on disk."""
+    data = base64.b64encode(zlib.compress(bytes(2 * count * SHAPE[0] * SHAPE[1]))).decode()
+    box = f"[0,0,{SHAPE[0]},{SHAPE[1]},null,null]"
+    return f'{{"stroke":[[{",".join([box] * count)}],"{data}"]}}'.encode()
+
+
+@pytest.mark.parametrize("form", ["one stroke", "together", "nested", "many lines"])
+def test_a_log_of_more_pixels_than_there_is_room_for_ends_before_them(tmp_path, monkeypatch, form):
+    monkeypatch.setattr(editlog, "MOST_PIXELS", 20 * SHAPE[0] * SHAPE[1])
+    few, many = boxes_of_zeros(4), boxes_of_zeros(11)
+    step = {"one stroke": many, "many lines": few, "nested": few,
+            "together": b'{"together":[%s]}' % b",".join([few] * 3)}[form]
+    for _ in range(3 * (form == "nested")):
+        step = b'{"together":[%s,%s]}' % (few, step)
+    lines = [line(b'{"at":%d,"step":%s}' % (n + 1, step)) for n in range(3)]
+    found = recovering.look(log_of(tmp_path, HEAD, line(SOUND), *lines), SHAPE)
+    assert found.count == (3 if form == "many lines" else 1) and found.left is not None
+    sound = recovering.look(log_of(tmp_path, HEAD, line(SOUND), line(
+        b'{"at":1,"step":%s}' % few)), SHAPE)
+    assert sound.count == 2 and sound.left is None
 
 
 def test_the_pixels_of_these_lies_are_whole():

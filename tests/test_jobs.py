@@ -1,5 +1,7 @@
 """Work off the main thread: what comes back, what is dropped, and that nothing vanishes."""
 
+import os
+import sys
 import threading
 import time
 import weakref
@@ -7,6 +9,7 @@ import weakref
 import pytest
 
 from glview.core.cancel import Cancelled
+from glview.core.crew import STEP_BACK
 from glview.jobs import Feed, Jobs
 
 PATIENCE = 5.0
@@ -55,6 +58,18 @@ def test_a_result_is_handed_over_in_collect_and_on_its_thread(jobs, log):
     jobs.collect()
     assert threads[1] == threading.get_ident() != threads[0]
     assert jobs.busy == () and not log.failed
+
+
+def test_what_was_saved_with_a_file_waits_for_no_slow_reading_of_others(jobs, log):
+    gate = threading.Event()
+    for name in ("saved slow", "reduce", "sky slow", "histogram"):
+        jobs.start(name, lambda cancelled: gate.wait(PATIENCE), log.failed.append,
+                   log.failed.append)
+    jobs.start("saved quick", lambda cancelled: "mask", log.done.append, log.failed.append)
+    log.wait()
+    jobs.collect()
+    gate.set()
+    assert log.done == ["mask"] and not log.failed
 
 
 def test_an_idle_worker_keeps_nothing_of_its_last_work(jobs, log):
@@ -231,6 +246,17 @@ def test_wishes_are_made_in_their_order(feed, log):
     feed.wish({n: lambda n=n: n * n for n in (5, 3, 9, 1)})
     assert take_all(feed, log, 4) == [(n, n * n, None) for n in (5, 3, 9, 1)]
     assert feed.pending == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no niceness of their own")
+def test_who_makes_wishes_steps_back_once_it_has_loaded_what_it_needs(feed, log):
+    def niceness():
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    usual = niceness()
+    feed.wish({n: niceness for n in (1, 2, 3)})
+    found = [value for _, value, _ in take_all(feed, log, 3)]
+    assert found == [usual, max(usual, STEP_BACK), max(usual, STEP_BACK)]
 
 
 def test_wishes_of_an_older_frame_are_dropped(feed, log):

@@ -5,7 +5,8 @@ import threading
 import numpy as np
 import pytest
 from astropy.io import fits
-from headless import SHAPE, Desk, paint, work_on
+from headless import SHAPE, paint, work_on
+from sky import write_noise
 
 from glview import saving
 from glview.files.save import load_mask, save_mask
@@ -13,23 +14,8 @@ from glview.library import entry_of_array, mask_of
 
 
 @pytest.fixture
-def desk_of():
-    made = []
-
-    def make(*paths):
-        made.append(Desk(*paths))
-        return made[-1]
-
-    yield make
-    for desk in made:
-        desk.jobs.close()
-
-
-@pytest.fixture
 def frame(tmp_path):
-    path = tmp_path / "frame.fits"
-    fits.writeto(path, np.random.default_rng(4).normal(50, 3, SHAPE).astype(np.float32))
-    return path
+    return write_noise(tmp_path / "frame.fits", SHAPE)
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
 """How a picture was displayed is saved with its mask, and shown again where nobody chose else."""
 
-import numpy as np
 import pytest
 from astropy.io import fits
-from headless import SHAPE, Desk, work_on
+from headless import SHAPE, work_on
 from hypothesis import given
 from hypothesis import strategies as st
+from sky import write_noise
 
 from glview.core import looks
 from glview.core.colormaps import COLORMAPS
@@ -33,22 +33,7 @@ def test_what_is_no_look_is_none(text):
 
 @pytest.fixture
 def path(tmp_path):
-    fits.writeto(tmp_path / "frame.fits",
-                 np.random.default_rng(4).normal(50, 3, SHAPE).astype(np.float32))
-    return tmp_path / "frame.fits"
-
-
-@pytest.fixture
-def desk_of():
-    made = []
-
-    def make(*paths):
-        made.append(Desk(*paths))
-        return made[-1]
-
-    yield make
-    for desk in made:
-        desk.jobs.close()
+    return write_noise(tmp_path / "frame.fits", SHAPE)
 
 
 def saved(desk, look):

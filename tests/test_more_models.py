@@ -79,10 +79,10 @@ def test_weight_normalised_kernels_are_multiplied_out(image, tmp_path):
 def test_lacosmic_by_tiles_equals_the_whole_frame():
     from astroscrappy import detect_cosmics
 
-    sky = make_sky(300, 340, seed=3, stars=80, rays=60)
+    sky = make_sky(170, 200, seed=3, stars=30, rays=25)
     frame = sky.image
-    frame[100:109, 200:209] += 5000.0  # a ray without one good pixel within two
-    frame[200:220, 60:90] = 70_000.0  # saturated
+    frame[60:69, 120:129] += 5000.0  # a ray without one good pixel within two
+    frame[120:140, 50:80] = 70_000.0  # saturated
     whole, _ = detect_cosmics(frame)
     found = init_model("lacosmic", tile=64).detect_cr(frame)
     assert found.dtype == np.float32 and set(np.unique(found)) == {0.0, 1.0}
@@ -108,6 +108,7 @@ def test_without_astroscrappy_lacosmic_says_what_to_install(monkeypatch):
 
 
 def test_the_mean_and_the_vote_of_two(image):
+    image = image[:90, :110]
     one, two = (init_model(name, "cpu", tile=64).detect_cr(image) for name in ("ACS-WFC", "decam"))
     mean = init_model("ACS-WFC+decam", "cpu", tile=64).detect_cr(image)
     assert np.abs(mean - (one + two) / 2).max() < 1e-6
@@ -124,13 +125,13 @@ def test_a_vote_uses_each_models_own_threshold(image):
 
 def test_networks_of_different_kinds_work_together_and_bad_pixels_stay_out(image, monkeypatch):
     monkeypatch.setattr(look, "WHOLE", 1000)
-    frame = image.copy()
+    frame = image[:90, :110].copy()
     frame[10:12, 20] = np.nan
     model = init_model("ground_imaging+ACS-WFC", "cpu", tile=50)
     said, tiles = [], []
     found = model.detect_cr(frame, said.append, on_tile=lambda *tile: tiles.append(tile[:4]))
-    assert said == sorted(said) and said[-1] == 1.0 and len(set(tiles)) == len(tiles) == 12
-    assert not found[10:12, 20].any() and model.notes[0].startswith("2 of 24750")
+    assert said == sorted(said) and said[-1] == 1.0 and len(set(tiles)) == len(tiles) == 6
+    assert not found[10:12, 20].any() and model.notes[0].startswith("2 of 9900")
     parts = [init_model(name, "cpu", tile=52).detect_cr(frame)
              for name in ("ground_imaging", "ACS-WFC")]
     assert np.abs(found - np.mean(parts, axis=0)).max() < 2e-6

@@ -13,7 +13,7 @@ REGION = (31, 33, 150, 121)
 @pytest.mark.parametrize("name", ["ACS-WFC", "ground_imaging", "lacosmic", "ACS-WFC+decam:vote"])
 def test_a_region_comes_out_as_in_a_search_of_the_whole_frame(monkeypatch, name):
     monkeypatch.setattr(look, "WHOLE", 1000)
-    image = frame((300, 262))
+    image = frame((200, 180))
     image[70, 40] = np.nan
     model, found, shares = init_model(name, "cpu", tile=64), np.full(image.shape, np.nan), []
 

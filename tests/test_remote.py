@@ -248,7 +248,7 @@ def test_what_is_no_image_is_refused_before_anything_starts():
 
 def test_the_child_waits_while_nobody_polls_and_nothing_is_lost(tmp_path, monkeypatch):
     monkeypatch.setattr(remote, "WAITING", 40_000)
-    image = saved(tmp_path, frame((400, 400)))
+    image = saved(tmp_path, frame((240, 240)))
     detection = Detection(image, "ACS-WFC", {"tile": 32, "device": "cpu"})
     until(lambda: detection._events._nbytes >= 40_000)
     time.sleep(0.5)

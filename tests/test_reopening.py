@@ -11,6 +11,7 @@ from headless import SHAPE, Desk, work_on
 
 from glview import watching
 from glview.core.stretch import Stretch
+from glview.core.view import View
 from glview.files.source import FileChangedError
 from glview.watching import Watcher, sentence
 
@@ -72,6 +73,51 @@ def test_reading_again_keeps_how_it_is_looked_at(desk):
     desk.library.reload()
     assert desk.settle() is not document
     assert desk.document.stretch == look
+
+
+def several(path, shift=0):
+    """A file with a cube and two pictures of one name; shift: empty HDUs before them."""
+    names = [fits.ImageHDU(np.full(SHAPE, value, np.float32), name="SCI", ver=value)
+             for value in (1, 2)]
+    cube = fits.ImageHDU(np.zeros((3, *SHAPE), np.float32), name="CUBE")
+    fits.HDUList([fits.PrimaryHDU(), *[fits.ImageHDU() for _ in range(shift)], cube,
+                  *names]).writeto(path, overwrite=True)
+
+
+@pytest.mark.parametrize("number, plane", [(0, 2), (2, 0)])
+def test_reading_again_keeps_the_extension_and_the_plane(desk, paths, number, plane):
+    several(paths[0])
+    desk.library.show_image(desk.show(0).images[number], plane)
+    before = desk.settle().image
+    several(paths[0], shift=2)
+    desk.library.reload()
+    again = desk.settle().image
+    assert (again.name, again.plane) == (before.name, plane) and again.hdu == before.hdu + 2
+    write(paths[0], 5)
+    desk.library.reload()
+    assert desk.settle().image.name == "one.fits", "what is no longer there cannot be shown"
+
+
+def test_a_file_that_made_room_comes_back_with_its_extension(desk, paths):
+    several(paths[0])
+    desk.workspace.budget = replace(desk.workspace.budget, memory=1)
+    desk.library.show_image(desk.show(0).images[2], 0)
+    desk.settle()
+    desk.show(1)
+    assert not desk.workspace.entries[0].documents
+    assert desk.show(0).image.name == "one.fits[SCI,2]"
+
+
+def test_what_is_read_again_stays_in_sight(desk, paths):
+    desk.show(0)
+    desk.workspace.view, desk.workspace.fit = View(30.0, 50.0, 3.0), False
+    desk.library.reload()
+    desk.settle()
+    assert desk.workspace.view == View(30.0, 50.0, 3.0) and not desk.workspace.fit
+    fits.writeto(paths[0], np.zeros((10, 12), np.float32), overwrite=True)
+    desk.library.reload()
+    desk.settle()
+    assert desk.workspace.view == View(30.0, 50.0, 3.0).inside((10, 12))
 
 
 def test_a_file_that_made_room_and_then_changed_is_simply_opened_again(desk, paths):

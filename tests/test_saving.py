@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import fitsio
 import numpy as np
 import pytest
 import tifffile
@@ -11,6 +12,7 @@ from PIL import Image
 import glview
 from glview import opening, saving
 from glview.core import mask
+from glview.core.coverage import Coverage, to_text
 from glview.core.mask import EDIT_ADD, EDIT_DELETE, MaskSettings
 from glview.core.tiles import Stamps
 from glview.document import Detection, Part
@@ -310,3 +312,23 @@ def test_a_part_that_goes_on_while_it_is_saved_does_not_come_in_between(path, mo
     saved = saving.read(image)
     shown = mask.final_mask(saved.probability, MaskSettings(), edits_plane())
     assert not saved.probability.any() and (shown == saved.mask).all()
+
+
+@pytest.mark.parametrize("count", [1, 60, 1001])
+def test_where_a_part_was_searched_is_saved_and_read_by_others(path, count, monkeypatch):
+    """Of more boxes than a header should hold, only the share is told."""
+    boxes = [(y, x, y + 1, x + 1) for y in range(0, 50, 2) for x in range(y % 4, 70, 2)][:count]
+    monkeypatch.setattr(saving, "MOST_BOXES", 60)
+    image, coverage = opening.look_into(path).image, Coverage.of(SHAPE, boxes)
+    detection = Detection(Stamps(SHAPE), confidence_map(), coverage.share, coverage=coverage,
+                          provenance=dict(KNOWN))
+    saving.write(image, detection, MaskSettings(), None, None)
+    header = fits.getheader(path, "CR_MASK")
+    told = to_text(boxes) if count <= 60 else None
+    assert header.get("CRBOXES") == told and header["CRCOVER"] == round(coverage.share, 6)
+    assert fitsio.read_header(path, "CR_PROBABILITY").get("CRBOXES") == told
+    assert same_bits(fitsio.read(path, "CR_PROBABILITY").astype(np.float32), confidence_map())
+    document, _ = open_again(path)
+    found = document.detection
+    assert (found.gaps and found.gaps.boxes) == (boxes if told else None)
+    assert (found.part and found.part.boxes) == (tuple(boxes) if told else None)

@@ -8,6 +8,7 @@ from headless import SHAPE, Desk, paint, work_on
 from glview.core.tiles import Stamps
 from glview.document import Detection
 from glview.files.save import load_mask, save_mask
+from glview.workspace import Saving
 
 SCENE = np.random.default_rng(4).normal(50, 3, SHAPE).astype(np.float32)
 MASK = SCENE > 54
@@ -51,9 +52,9 @@ def test_flags_are_kept_up_after_another_detection(desk, frame):
         detect(document, seed)
         save(desk)
         assert "CR_DQ" in names(frame) and load_mask(frame).provenance["model"] == f"m{seed}"
-    desk.workspace.dq = "plain"
+    desk.workspace.saving = Saving(dq="plain")
     save(desk)
-    desk.workspace.dq = None
+    desk.workspace.saving = Saving()
     detect(document, 3)
     save(desk)
     assert "CR_DQ" not in names(frame)
@@ -62,9 +63,9 @@ def test_flags_are_kept_up_after_another_detection(desk, frame):
 def test_flags_asked_for_in_this_run_are_kept_up_too(desk, frame):
     document = desk.show(0)
     work_on(document)
-    desk.workspace.dq = "banzai"
+    desk.workspace.saving = Saving(dq="banzai")
     save(desk)
-    desk.workspace.dq = None
+    desk.workspace.saving = Saving()
     detect(document, 2)
     save(desk)
     assert "CR_DQ" in names(frame)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,19 +16,9 @@ from glview.files.save import save_mask
 
 
 @pytest.fixture
-def score(capsys, tmp_path, monkeypatch):
-    """Run `glview score` in the test's folder; (exit code, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        try:
-            code = cli.main(["score", *map(str, arguments)])
-        except SystemExit as end:
-            code = end.code
-        said = capsys.readouterr()
-        return code, said.out.splitlines(), said.err.splitlines()
-
-    return run
+def score(typed):
+    """Run `glview score` in the test's folder."""
+    return partial(typed, "score")
 
 
 @pytest.fixture
@@ -143,6 +134,35 @@ def test_nan_in_the_map_is_told(score, known, tmp_path):
     fits.writeto(tmp_path / "nan.fits", confidence)
     code, out, _ = score("nan.fits", "truth.fits")
     assert code == 0 and out[1].endswith("1 NaN count as not predicted")
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.float32])
+@pytest.mark.parametrize("arguments", [("map.fits", "sky.fits"), ("sky.fits", "truth.fits"),
+                                       ("map.fits", "sky.fits", "--ignore-bits", "4")])
+def test_a_picture_is_not_taken_for_a_mask(score, known, tmp_path, arguments, dtype):
+    sky = np.random.default_rng(3).integers(-20, 300, (20, 20))
+    fits.writeto(tmp_path / "sky.fits", sky.astype(dtype))
+    code, out, err = score(*arguments)
+    assert (code, out) == (2, []) and len(err) == 1
+    if arguments[0] == "sky.fits" and dtype is np.float32:
+        assert "a number from 0 to 1" in err[0]
+    else:
+        left = sky & ~4 if "--ignore-bits" in arguments else sky
+        share = 100 * np.count_nonzero(left) / 400
+        assert f"sky.fits is no mask: {share:.0f} % of its pixels are not 0" in err[0]
+        assert "sky.fits[EXT]" in err[0]
+
+
+def test_values_that_no_mask_of_zeros_and_ones_has_are_told(score, known, tmp_path):
+    labels = known[1].astype(np.int16)
+    labels[5, 5:11], labels[15, 3:5] = 255, -7
+    fits.writeto(tmp_path / "labels.fits", labels)
+    words = "labels.fits holds values from -7 to 255: each that is not 0 counts as a ray"
+    code, out, err = score("map.fits", "labels.fits")
+    assert (code, err) == (0, []) and words in out and out[1] == "400 pixels, 0 ignored, 8 true"
+    found = numbers(score, "labels.fits", "truth.fits")
+    assert found["notes"] == [words] and found["chosen"]["tp"] == 8 and found["is_mask"]
+    assert numbers(score, "map.fits", "truth.fits")["notes"] == []
 
 
 @pytest.mark.parametrize(("arguments", "words"), [

@@ -304,18 +304,16 @@ def test_regions_are_told_in_words_that_can_be_read_back():
     assert [one.model for one in regions_of(covered)] == ["lacosmic", "decam"]
 
 
-def test_after_a_crash_the_step_is_there_but_changes_nothing(robot, children):
-    known(robot)
-    step = Searched((1, 2, 30, 40), "before", "after")
-    kept = unpacked(packed(step), SHAPE)
-    assert kept == Searched((1, 2, 30, 40))
-    shown = found(robot).confidence
-    kept.undo(robot.document)
-    kept.do(robot.document)
-    assert found(robot).confidence is shown
+def test_the_log_names_the_files_of_what_a_search_replaced():
+    for step in (Searched((1, 2, 30, 40), 7, 0), Searched((1, 2, 30, 40))):
+        assert unpacked(packed(step), SHAPE) == step
+    assert unpacked({"searched": [1, 2, 30, 40]}, SHAPE) == Searched((1, 2, 30, 40))
     for box in ((0, 0, 201, 10), (-1, 0, 5, 5), (9, 9, 8, 20)):
         with pytest.raises(ValueError, match="outside"):
             unpacked(packed(Searched(box)), SHAPE)
+    for numbers in ([1], [-1, 0], ["a", 0], [0.5, 0], [1, 2, 3]):
+        with pytest.raises(ValueError):
+            unpacked({"searched": [1, 2, 30, 40, *numbers]}, SHAPE)
 
 
 @only_linux

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from robot import Robot
+from sky import write_noise
 
 from glview.core import plane
 from glview.files import open_images
@@ -17,9 +18,7 @@ SHAPE = (120, 160)
 
 @pytest.fixture
 def frame(tmp_path):
-    path = tmp_path / "frame.fits"
-    fits.writeto(path, np.random.default_rng(4).normal(50, 3, SHAPE).astype(np.float32))
-    return path
+    return write_noise(tmp_path / "frame.fits", SHAPE)
 
 
 @pytest.fixture
@@ -195,14 +194,9 @@ def test_a_detection_comes_back_bit_for_bit(sit, frame, tmp_path, sparse, monkey
         monkeypatch.setattr(plane, "DENSE_PIXELS", 1000)
     confidence = np.random.default_rng(1).random(SHAPE, np.float32) ** 9
     robot = sit(frame)
-    robot.know(confidence)
-    if sparse:
-        robot.document.detection.confidence = plane.Plane.from_array(confidence, plane.FLOOR)
-        robot.document.detection.stamps.touch((0, 0, *SHAPE))
     known = {"model": "deepCR", "weights_sha256": "ab"}
     robot.document.detection.provenance, robot.document.detection.covered = known, 0.75
-    robot.document.detection.stamps.touch((0, 0, *SHAPE))
-    robot.settle()
+    robot.know(plane.Plane.from_array(confidence, plane.FLOOR) if sparse else confidence)
     paint(robot, 100, 60)
     expected, held = mask_of(robot.document), robot.document.detection.confidence[:, :]
     crash(robot, tmp_path)

@@ -62,6 +62,16 @@ def press(robot, *names):
         robot.settle()
 
 
+def test_what_was_rejected_is_put_in_its_place_once_and_not_in_every_frame(robot, monkeypatch):
+    press(robot, "N", "X", "X", "A")
+    calls = []
+    for name in ("core.verdicts.judged", "core.verdicts.progress", "listing._together",
+                 "listing.Listing._deleted"):
+        monkeypatch.setattr(f"glview.{name}", lambda *_, name=name: calls.append(name))
+    robot.frame(3)
+    assert not calls and len(robot.desk.listing.rows) == 6
+
+
 def test_accept_and_reject_go_on_to_the_next_and_count(robot):
     press(robot, "N")
     assert place_of(robot) == at(0)
@@ -278,3 +288,19 @@ def test_the_frame_of_the_view_stays_where_only_what_is_in_view_is_listed(robot)
     view = robot.view
     press(robot, "N")
     assert place_of(robot) == at(4) and robot.view == view
+
+
+@pytest.mark.parametrize("keys", [("N", "N"), ("N", "X", "P")], ids=["in the mask", "rejected"])
+def test_reading_the_file_again_keeps_the_object_and_the_view(tmp_path, keys):
+    image, confidence = scene()
+    np.save(tmp_path / "frame.npy", image)
+    with Robot(tmp_path / "frame.npy", overlay=OVERLAY) as robot:
+        robot.know(confidence)
+        press(robot, *keys, "-", "Ctrl+S")
+        robot.wheel(2, robot.at("image", 0.3, 0.3))
+        before, row, view = robot.document, place_of(robot), robot.view
+        assert robot.desk.listing.is_gone(robot.desk.listing.selected) == ("X" in keys)
+        press(robot, "Ctrl+R")
+        assert robot.document is not before and robot.view == view
+        assert place_of(robot) == row and robot.desk.listing.selected >= 0
+        assert not robot.document.changed

@@ -94,19 +94,89 @@ def test_a_whole_search_leaves_nothing_dark_and_says_nothing(robot):
 
 
 
-
-def test_reopened_only_the_share_is_known_and_told(children, tmp_path):
+@pytest.fixture
+def part(children, tmp_path):
+    """A file with the saved mask of a search that was given up after a third of the frame."""
     path = tmp_path / "part.fits"
     fits.writeto(path, picture())
     with Robot(path, model=SHIPPED) as robot:
         cancelled(robot)
         robot.key("Ctrl+S")
         robot.settle()
-    with Robot(path, model="decam") as robot:
+    return path
+
+
+def test_reopened_it_is_known_where_the_search_was(children, part):
+    with Robot(part, model="decam") as robot:
+        assert robot.reads("Only 33.0% of the frame was searched; dark in the overview")
+        assert robot.reads("Mask read from part.fits: ACS-WFC, threshold 0.5")
+        assert told(robot, SEARCHED).endswith("confidence 0.9000   model")
+        assert told(robot, NOT).endswith("not searched")
+        assert brightness(robot, NOT) < 0.8 * brightness(robot, (50, 40))
+        assert robot.document.detection.gaps.boxes == [TILE] and not robot.document.changed
+    with fits.open(part) as hdus:
+        assert [hdus[name].header["CRBOXES"] for name in ("CR_MASK", "CR_PROBABILITY")] == [
+            "[1:100,1:200]"] * 2
+
+
+def test_reopened_the_search_goes_on_where_it_ended(children, part):
+    with Robot(part, model=SHIPPED) as robot:
+        robot.click("Continue")
+        child = children[-1]
+        assert child.request["known"] == (TILE,)
+        child.events = [READY, tile(0, 100, 200, 300, [NOT]), {"progress": 1.0}, DONE]
+        robot.settle()
+        assert np.argwhere(robot.document.detection.confidence > 0.5).tolist() == [
+            list(SEARCHED), list(NOT)]
+        assert robot.document.changed and robot.document.detection.covered == 1.0
+        robot.key("Ctrl+S")
+        robot.settle()
+    with fits.open(part) as hdus:
+        assert "CRBOXES" not in hdus["CR_MASK"].header and hdus["CR_MASK"].data.sum() == 2
+
+
+def test_what_came_after_it_went_on_is_neither_forgotten_nor_dark(children, part):
+    """Given up once more, what came is shown, is the user's to save, and need not come again."""
+    with Robot(part, model=SHIPPED) as robot:
+        robot.click("Continue")
+        children[-1].events = [READY, tile(0, 100, 200, 200, [(50, 150)]), {"progress": 0.66}]
+        robot.until(lambda: robot.document.detection.covered > 0.6)
+        robot.key("Escape")
+        robot.settle()
+        assert told(robot, (50, 150)).endswith("confidence 0.9000   model")
+        assert robot.document.changed and robot.document.detection.covered == 0.66
+        robot.click("Continue")
+        assert sorted(children[-1].request["known"]) == [TILE, (0, 100, 200, 200)]
+
+
+def test_what_another_model_was_asked_for_is_left_out_of_what_goes_on(children, part):
+    with Robot(part, model="decam") as robot:
+        robot.desk.detector.start(robot.document, box=(0, 80, 200, 150))
+        robot.until(lambda: robot.desk.detector._run.ready.is_set())
+        children[-1].events = [READY | {"provenance": {"model": "decam", "weights_sha256": "d"}},
+                               tile(0, 80, 200, 150), DONE]
+        robot.settle()
+        robot.key("Ctrl+S")
+        robot.settle()
+    with Robot(part, model=SHIPPED) as robot:
+        assert robot.document.detection.gaps.boxes == [(0, 0, 200, 150)]
+        robot.click("Continue")
+        assert children[-1].request["known"] == ((0, 0, 200, 80),)
+
+
+@pytest.mark.parametrize("said", [None, "", "[1:301,1:200]", "[0:9,1:9]", "here"])
+def test_where_nobody_knows_where_only_the_share_is_told(children, part, said):
+    """Saved by an earlier glview, or changed by another program."""
+    card = b"CRBOXES = '[1:100,1:200]'"
+    other = b"CRNOTHIN= '[1:100,1:200]'" if said is None else f"CRBOXES = '{said:13}'".encode()
+    assert part.read_bytes().count(card) == 2 and len(card) == len(other)
+    part.write_bytes(part.read_bytes().replace(card, other))
+    with Robot(part, model=SHIPPED) as robot:
         before = brightness(robot, NOT)
         assert robot.reads("Only 33.0% of the frame was searched; where is not saved")
-        assert robot.reads("Mask read from part.fits: ACS-WFC, threshold 0.5")
         assert told(robot, NOT).endswith("confidence 0.0000   not masked"), "nobody knows"
+        assert "Continue" not in robot.in_sight()
+        robot.workspace.model = "decam"
         robot.desk.detector.start(robot.document, box=(0, 0, 10, 10))
         robot.until(lambda: robot.desk.detector._run.ready.is_set())
         children[-1].events = [READY, tile(0, 0, 10, 10), DONE]

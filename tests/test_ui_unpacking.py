@@ -31,7 +31,8 @@ def unpacking(monkeypatch):
             assert go.acquire(timeout=30)
             here = whole.copy()
             here[int(share * SHAPE[0]):] = np.nan
-            progress(share, lambda here=here: (from_array(here, "part"),))
+            part = replace(from_array(here, "part"), path=path)
+            progress(share, lambda part=part: (part,))
             told.append(share)
         assert go.acquire(timeout=30)
         progress(0.99, tuple)
@@ -94,31 +95,76 @@ def test_a_part_is_not_painted_on_nor_searched(unpacking, tmp_path):
         robot.drag(robot.at("image"), robot.at("image", 0.6, 0.6))
         assert not robot.document.edits.any and robot.view != before
         robot.key("D")
+        robot.click("Detect")
         assert robot.desk.detector.running is None
+        robot.desk.library.show_image(robot.document.image, 0)
+        assert "still being unpacked" in robot.workspace.told and robot.workspace.entry.coming
         for _ in range(3):
             go.release()
         robot.until(lambda: robot.document.whole)
         robot.settle()
+        assert not robot.workspace.notices
         robot.drag(robot.at("image"), robot.at("image", 0.6, 0.6))
         assert robot.document.edits.any and EDIT_ADD in robot.document.edits.plane[:, :]
 
 
-def test_escape_stops_it_and_the_file_can_be_opened_again(unpacking, tmp_path):
-    whole, go, told = unpacking
+@pytest.fixture
+def stopped(unpacking, tmp_path):
+    """A robot in front of a part of the picture: Esc stopped the unpacking at 25 %."""
+    _, go, told = unpacking
     path = tmp_path / "frame.fits.gz"
     path.touch()
-    with Robot(str(path), ready=False) as robot:
+    with Robot(str(path), ready=False, cache=True) as robot:
         go.release()
         robot.until(lambda: robot.document is not None)
         robot.frame(2)
+        robot.document.stretch = replace(robot.document.stretch, kind="log")
         robot.key("Escape")
-        assert robot.document is None and "Ctrl+R" in robot.workspace.entry.error
         go.release()  # the worker learns of it now
         robot.settle()
-        assert robot.document is None and told == [0.25]
-        for _ in range(3):
-            go.release()
-        robot.key("Ctrl+R")
-        robot.until(lambda: robot.document is not None and robot.document.whole)
+        assert told == [0.25]
+        yield robot
+
+
+def test_escape_keeps_the_part_that_is_there_and_says_so(stopped, unpacking, tmp_path):
+    whole, document = unpacking[0], stopped.document
+    assert document.image.name == "part" and document.stretch.kind == "log"
+    assert np.array_equal(document.image[:75, :], whole[:75])
+    notice, = stopped.workspace.notices
+    assert notice.startswith("part: unpacking was stopped at 25 % of the file")
+    assert "Ctrl+R" in notice and stopped.desk.busy_words == ""
+    assert document.pyramid.complete and document.sample.nan == 225 * 400, "it is sharp"
+    assert not [one.name for one in tmp_path.iterdir() if one.name != "frame.fits.gz"], "no cache"
+
+
+def test_the_part_that_is_there_stays_as_it_is_until_it_is_read_again(stopped, unpacking):
+    whole, go, _ = unpacking
+    stopped.workspace.notices.clear()
+    for key in ("B", "D"):
+        stopped.key(key)
+    stopped.drag(stopped.at("image"), stopped.at("image", 0.6, 0.6))
+    stopped.settle()
+    assert not stopped.document.edits.any and not stopped.document.has_mask
+    assert ["Ctrl+R" in notice for notice in stopped.workspace.notices] == [True]
+    for _ in range(3):
+        go.release()
+    stopped.key("Ctrl+R")
+    stopped.until(lambda: stopped.document is not None and stopped.document.whole)
+    stopped.settle()
+    assert np.array_equal(stopped.document.image[:, :], whole)
+    assert stopped.document.stretch.kind == "log" and not stopped.workspace.notices
+    stopped.drag(stopped.at("image"), stopped.at("image", 0.6, 0.6))
+    assert stopped.document.edits.any
+
+
+def test_escape_before_anything_can_be_seen_says_so(unpacking, tmp_path):
+    _, go, _ = unpacking
+    path = tmp_path / "frame.fits.gz"
+    path.touch()
+    with Robot(str(path), ready=False) as robot:
+        robot.workspace.entry.coming.fraction = 0.01
+        robot.key("Escape")
+        assert robot.document is None and "Ctrl+R" in robot.workspace.entry.error
+        go.release()
         robot.settle()
-        assert np.array_equal(robot.document.image[:, :], whole)
+        assert robot.document is None and not robot.workspace.notices

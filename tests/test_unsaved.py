@@ -100,8 +100,8 @@ def test_a_picture_has_its_own_files_and_a_link_to_it_has_the_same(tmp_path):
     assert place(path).log != place(path, 1).log
     place(path).confidence(5).touch()
     place(path, 1).confidence(5).touch()
-    assert place(path).confidences(before=6) == [place(path).confidence(5)]
-    assert place(path).confidences(before=5) == []
+    assert place(path).numbers == {5} and place(path).number(place(path).confidence(7).name) == 7
+    assert [place(path).number(one) for one in ("7", "a-0-0-7.conf", "../7.conf")] == [0, 0, 0]
 
 
 def at(folder, name, age, size=10):

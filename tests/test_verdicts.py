@@ -8,9 +8,6 @@ from hypothesis.extra import numpy as arrays
 from scipy import ndimage
 
 from glview.core import verdicts
-from glview.core.catalogue import Catalogue
-from glview.core.mask import MaskSettings
-from glview.core.objects import find_objects
 
 EIGHT = np.ones((3, 3))
 masks = arrays.arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 70)))
@@ -87,41 +84,21 @@ def test_the_anchor_is_in_the_object_at_every_lower_threshold(confidence):
     assert higher[y, x] or not higher.any()
 
 
-def rows_of(mask):
-    return find_objects(mask.astype(np.float32), MaskSettings())
-
-
-@settings(deadline=None)
-@given(masks)
-def test_the_holder_of_a_pixel_is_its_object(mask):
-    objects, labels = rows_of(mask), ndimage.label(mask, EIGHT)[0]
-    catalogue = Catalogue(objects, mask.shape)
-
-    def masked(box):
-        return mask[box[0] : box[2], box[1] : box[3]]
-
-    for y, x in np.argwhere(np.ones(mask.shape))[::5].tolist():
-        number = verdicts.holder(objects, catalogue, masked, (y, x))
-        if not mask[y, x]:
-            assert number == -1
-            continue
-        own = np.argwhere(labels == labels[y, x])
-        box = [*own.min(0), *own.max(0) + 1]
-        assert [objects[number][edge] for edge in ("y0", "x0", "y1", "x1")] == box
-        assert objects[number]["area"] == len(own)
-
-
 def test_what_was_said_goes_to_the_objects_and_the_rest_is_gone():
     said = {(0, 0): "accepted", (5, 5): "rejected", (9, 9): "rejected", (7, 7): "accepted"}
     places = {(0, 0): 2, (5, 5): 0}
-    codes, gone = verdicts.judged(said, lambda y, x: places.get((y, x), -1), 4)
+
+    def at(pixels):
+        return np.array([places.get(tuple(pixel), -1) for pixel in pixels.tolist()], np.int64)
+
+    codes, gone = verdicts.judged(said, at, 4)
     assert [verdicts.STATES[code] for code in codes] == ["rejected", "", "accepted", ""]
     assert gone == [(9, 9), (7, 7)]
-    assert verdicts.progress(said, codes, gone) == (3, 5)
-    assert verdicts.progress({}, codes[:0], []) == (0, 0)
+    assert verdicts.progress(codes, gone[:1]) == (3, 5)
+    assert verdicts.judged({}, at, 0)[1] == [] and verdicts.progress(codes[:0], []) == (0, 0)
 
 
 def test_the_later_of_two_verdicts_counts():
     said = {(0, 0): "accepted", (0, 1): "rejected"}
-    codes, gone = verdicts.judged(said, lambda y, x: 0, 1)
+    codes, gone = verdicts.judged(said, lambda pixels: np.zeros(len(pixels), np.int64), 1)
     assert verdicts.STATES[codes[0]] == "rejected" and not gone

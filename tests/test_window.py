@@ -3,6 +3,7 @@
 import os
 import re
 import time
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -262,3 +263,117 @@ def test_the_window_closes_at_once_while_a_file_is_being_opened(screen, frame, t
         began = time.monotonic()
         assert program.quit() == (0, "")
         assert time.monotonic() - began < 2.0
+
+
+RESETTING = """if True:
+    import ctypes, sys
+    import numpy as np
+    from pathlib import Path
+    import imgui_bundle, glfw
+    from glview import library, opening, renewing, session
+    from glview.gl.context import DisplayError
+
+    def answer():
+        try:
+            Path("reset").unlink()
+        except FileNotFoundError:
+            return 0
+        glfw.make_context_current(None)  # nothing is drawn from now on
+        renewing.TOLD += "."
+        if Path("dead").exists():
+            glfw.create_window = lambda *_: None
+        return 0x8253
+
+    tell, find = ctypes.CFUNCTYPE(ctypes.c_uint)(answer), glfw.get_proc_address
+    where = ctypes.cast(tell, ctypes.c_void_p).value
+    glfw.get_proc_address = lambda name: where if "ResetStatus" in name else find(name)
+    renewing.PATIENCE = 0.5
+    entry = library.entry_for("frame.fits")
+    library.fill(entry, opening.look_into(entry.path, entry.ext))
+    session._begin_with(entry.document, np.load("confidence.npy"))
+    try:
+        session.run_window([entry], session.Options(size=(1000, 700)))
+    except DisplayError as error:
+        sys.exit(str(error))
+"""
+
+
+@pytest.fixture
+def resetting(frame, tmp_path, sky):
+    """Code of a window with a detection, whose driver has a reset when there is a file "reset"."""
+    np.save(tmp_path / "confidence.npy", sky.truth.astype(np.float32))
+    return RESETTING
+
+
+def reset(screen, program, folder, words):
+    """Have the driver reset, and look at the window; returns its state when it is there again, and
+    at its foot it says these words."""
+    (folder / "reset").touch()
+    program.move("overview", 0.5, 0.1)
+    old, end = program.window, time.monotonic() + 30
+    while program.window == old and time.monotonic() < end:
+        with suppress(AssertionError):  # one went while xdotool looked at it
+            found = screen.xdo("search", "--onlyvisible", "--pid", program.process.pid).split()
+            program.window = next(iter(set(found) - {old}), old)
+    assert program.window != old
+    return program.wait(lambda state: state["told"].endswith(words))
+
+
+def geometry(program):
+    words = program.screen.xdo("getwindowgeometry", "--shell", program.window).split()
+    return {word for word in words if not word.startswith("WINDOW")}
+
+
+def test_a_reset_of_the_graphics_driver_costs_no_work(screen, resetting, tmp_path):
+    with Program(screen, tmp_path, code=resetting) as program:
+        program.wait(lambda state: state["file"] is not None)
+        screen.xdo("windowmove", "--sync", program.window, 150, 90)
+        program.move("image")
+        program.key("b", "bracketright")
+        state = program.drag(program.of_pixel(40, 60), program.of_pixel(40, 120))
+        added, pixels = state["added"], program.wait(lambda state: state["objects"])["pixels"]
+        program.move("overview", 0.5, 0.1)
+        place = geometry(program)
+        before = program.wait()
+        title = screen.xdo("getwindowname", program.window)
+        shown = program.picture()[: int(before["places"]["readout"][1])]
+        assert added > 100 and masked(program) > 0.0005 and title.startswith("* frame.fits")
+        for dots in (".", ".."):
+            state = reset(screen, program, tmp_path, "nothing was lost" + dots)
+            assert not state["notices"]
+            assert geometry(program) == place and {"X=150", "Y=90"} <= place
+            assert screen.xdo("getwindowname", program.window) == title
+            # A thumbnail may lie elsewhere in its texture, and its colours be rounded elsewhere.
+            assert abs(program.picture()[: len(shown)] - shown).max() <= 1
+            assert state["places"] == before["places"] and state["view"] == before["view"]
+            assert (state["added"], state["pixels"]) == (added, pixels)
+        program.move("image")
+        program.key("ctrl+z", until=lambda state: state["added"] == 0)
+        state = program.key("ctrl+shift+z", until=lambda state: state["added"] == added)
+        program.key("ctrl+s", until=lambda state: not state["changed"])
+        assert program.quit() == (0, "")
+    with fits.open(tmp_path / "frame.fits") as hdus:
+        assert hdus["CR_MASK"].data.astype(bool).sum() == pixels
+
+
+def test_a_driver_that_stays_dead_ends_it_in_a_sentence(screen, resetting, tmp_path):
+    with Program(screen, tmp_path, code=resetting) as program:
+        program.wait(lambda state: state["file"] is not None)
+        program.move("image")
+        program.key("b")
+        state = program.drag(program.of_pixel(40, 60), program.of_pixel(40, 120))
+        added = state["added"]
+        assert added > 50
+        (tmp_path / "dead").touch()
+        (tmp_path / "reset").touch()
+        program.move("overview")
+        code, words = program.ended()
+    assert code == 1 and words.count("\n") == 1
+    assert words.startswith("the graphics driver was reset, and no window")
+    assert "frame.fits is kept, and offered when you open it again" in words
+    with Program(screen, tmp_path, tmp_path / "frame.fits", *OPTIONS) as program:
+        program.wait(lambda state: "restore:restore" in state["places"])
+        program.click("restore:restore")
+        program.wait(lambda state: state["added"] == added and state["objects"])
+        program.key("ctrl+s", until=lambda state: not state["changed"])
+        assert program.quit() == (0, "")

@@ -225,7 +225,10 @@ def _rows(items, request, options, report, stop):
     from glview.batch.pool import Models
     from glview.batch.work import Work
 
-    if options.jobs > 1:  # read by torch when it is imported; the user's own setting wins
+    # Both are read by torch when it is imported; the user's own setting wins.  Threads that spin
+    # while they wait take the cores that reading and writing need, and other programs.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if options.jobs > 1:
         os.environ.setdefault("OMP_NUM_THREADS", str(max(1, _cores() // options.jobs)))
     work = Work(request, Models(request.device, request.precision), stop=stop)
 

@@ -89,6 +89,7 @@ def _frame(item, request, models, most, picture):
                 return left_alone(item, stands, model, known | figures, image.notes)
         if request.dq is not None:
             dq.check(source, image, request.dq)  # before the search, which takes long
+        models.expect(model)
         began = time.perf_counter()
         pixels = image
         if image.shape[0] * image.shape[1] <= most:

@@ -81,6 +81,8 @@ def _expand(name, ext):
     """(path, ext, folder that its results are told apart below) of every file that a word of the
     command line stands for."""
     name = os.fspath(name)
+    if not name:  # from a variable of the shell that was never set; as a path it is this folder
+        raise UsageError("a name is empty: name a file or a folder, such as . for this one")
     path, wanted = locate(name, ext)
     if os.path.lexists(path):
         found = [path]

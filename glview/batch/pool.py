@@ -1,7 +1,7 @@
 """Loaded models, kept for the whole run; each is used by one thread at a time."""
 
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from glview.models.registry import ModelError, choose, lookup
 
@@ -43,6 +43,16 @@ class Models:
         finally:
             with self._lock:
                 free.append(model)
+
+    def expect(self, name):
+        """Load a model that is going to be asked for, in a thread of its own."""
+        if name not in self._free:
+            threading.Thread(target=self._load, args=[name]).start()
+
+    def _load(self, name):
+        with suppress(Exception), self._lock:  # who asks for it gets the error
+            if name not in self._free:
+                self._free[name] = [load(name, self.device, self.precision)]
 
     def name_for(self, name, header):
         """The name of the model for a frame: what was asked for, or the choice by its header."""

@@ -1,7 +1,5 @@
 """Questions about found objects that are answered without a walk over all of them."""
 
-import bisect
-
 import numpy as np
 
 from glview.core.objects import OBJECT
@@ -27,7 +25,7 @@ class Catalogue:
 
     def at(self, y, x):
         """The number of the object at a pixel, -1 if there is none or the Places are not known."""
-        return -1 if self.places is None else self.places.at(y, x)
+        return -1 if self.places is None else int(self.places.at(np.array([[y, x]]))[0])
 
     def within(self, box):
         """Numbers of the objects whose box touches `box` (y0, x0, y1, x1), rising: (k,) int64.
@@ -144,23 +142,22 @@ class Places:
     def __init__(self, joined, parts):
         self._joined, self._parts = joined, parts
         self._tops = [part.rows[0] for part in parts]
-        self._numbers = None
+        self._names = np.full(len(joined.roots), -1)
+        self._names[joined.chosen] = np.arange(len(joined.chosen))
 
-    def at(self, y, x):
-        """The number of the object at a pixel, its place in `joined.objects`; -1 if there is none.
+    def at(self, pixels):
+        """The numbers of the objects at pixels, their places in `joined.objects`; -1 for none.
 
-        A few steps, however many objects there are.
+        pixels: (n, 2) int64 (y, x). Returns (n,) int64, after a few steps for each, however many
+        objects there are.
         """
-        k = bisect.bisect_right(self._tops, y) - 1
-        if k < 0 or y >= self._parts[k].rows[1]:
-            return -1
-        part = self._parts[k]
-        wanted = y - part.rows[0], x
-        run = bisect.bisect_right(range(len(part.runs)), wanted,
-                                  key=lambda one: tuple(part.runs[one, :2].tolist())) - 1
-        if run < 0 or part.runs[run, 0] != wanted[0] or part.runs[run, 2] <= x:
-            return -1
-        if self._numbers is None:
-            self._numbers = np.full(len(self._joined.roots), -1)
-            self._numbers[self._joined.chosen] = np.arange(len(self._joined.chosen))
-        return int(self._numbers[self._joined.roots[self._joined.starts[k] + part.labels[run]]])
+        from glview.core import tablekernels
+
+        found, joined = np.full(len(pixels), -1), self._joined
+        under = np.searchsorted(self._tops, pixels[:, 0], "right") - 1
+        for k in np.unique(under[under >= 0]).tolist():
+            part, here = self._parts[k], np.flatnonzero(under == k)
+            runs = tablekernels.runs_at(part.runs, pixels[here] - (part.rows[0], 0))
+            hit = runs >= 0
+            found[here[hit]] = self._names[joined.roots[joined.starts[k] + part.labels[runs[hit]]]]
+        return found

@@ -2,6 +2,7 @@
 
 import hashlib
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 PREFIX = "compiled-"
@@ -26,6 +27,30 @@ def mark():
 def is_kept():
     """Whether nothing has to be compiled any more."""
     return mark().exists()
+
+
+def was_kept():
+    """Whether those of another version, or for another processor, were: it is an update."""
+    return any(mark().parent.glob(f"{PREFIX}*"))
+
+
+@contextmanager
+def counting(told):
+    """Call told(count) whenever one more loop was compiled. Imports numba."""
+    from numba.core import event
+
+    class Counter(event.Listener):
+        count = 0
+
+        def on_start(self, event):
+            pass
+
+        def on_end(self, event):
+            self.count += 1
+            told(self.count)
+
+    with event.install_listener("numba:compile", Counter()):
+        yield
 
 
 def keep():

@@ -1,8 +1,11 @@
 """Which parts of a frame a detection has been over, coarsely, for a map of it."""
 
+import re
+
 import numpy as np
 
 CELLS = 64  # along the longer side
+_SECTION = re.compile(r"\[(\d{1,9}):(\d{1,9}),(\d{1,9}):(\d{1,9})\]")
 
 
 class Coverage:
@@ -17,6 +20,19 @@ class Coverage:
         rows, columns = (self._sides(length) for length in shape)
         self._left = np.outer(rows, columns)
         self._boxes = {}  # (row, column) of a cell -> boxes that touch it and were over it
+
+    @classmethod
+    def of(cls, shape, boxes):
+        """That of a frame of which just these boxes have come."""
+        made = cls(shape)
+        for box in boxes:
+            made.add(box)
+        return made
+
+    @property
+    def boxes(self):
+        """What has come: boxes (y0, x0, y1, x1) without a common pixel, as `joined` makes them."""
+        return joined({box for boxes in self._boxes.values() for box in boxes})
 
     def copy(self):
         """One that is the same now, and which later boxes do not change."""
@@ -71,6 +87,37 @@ class Coverage:
             for start, stop in edges.reshape(-1, 2).tolist():
                 found.append((y0, start * self.step, y1, min(stop * self.step, width)))
         return found
+
+
+def joined(boxes):
+    """The pixels of boxes (y0, x0, y1, x1) as boxes without a common pixel, sorted: tiles that
+    lie side by side become one, and so do rows of them that are alike."""
+    rows = sorted({edge for box in boxes for edge in box[::2]})
+    columns = sorted({edge for box in boxes for edge in box[1::2]})
+    row, column = ({edge: place for place, edge in enumerate(one)} for one in (rows, columns))
+    there = np.zeros((len(rows), len(columns) + 1), np.int8)  # a margin that is never there
+    for y0, x0, y1, x1 in boxes:
+        there[row[y0] : row[y1], 1 + column[x0] : 1 + column[x1]] = 1
+    found, going = [], {}  # going: (x0, x1) -> y0 of those that the last row had
+    for y, line in zip(rows, there, strict=True):
+        edges = np.flatnonzero(np.diff(line)).reshape(-1, 2).tolist()
+        spans = {(columns[start], columns[stop]) for start, stop in edges}
+        ended = {span: going.pop(span) for span in tuple(going) if span not in spans}
+        found += [(top, x0, y, x1) for (x0, x1), top in ended.items()]
+        going |= {span: y for span in spans - going.keys()}
+    return sorted(found)
+
+
+def to_text(boxes):
+    """Boxes (y0, x0, y1, x1) as FITS sections, "[1:512,1:512]": columns first, from 1, the last
+    ones included."""
+    return "".join(f"[{x0 + 1}:{x1},{y0 + 1}:{y1}]" for y0, x0, y1, x1 in boxes)
+
+
+def from_text(text):
+    """The boxes of the sections that a text holds, of at least a pixel each."""
+    found = (tuple(map(int, one)) for one in _SECTION.findall(text))
+    return [(y0 - 1, x0 - 1, y1, x1) for x0, x1, y0, y1 in found if 0 < x0 <= x1 and 0 < y0 <= y1]
 
 
 def minus(box, others):

@@ -1,6 +1,7 @@
 """What the user did, in steps that can be taken back and done again."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from glview.core.edits import Patch
@@ -13,6 +14,7 @@ class Set:
     name: str
     before: Any
     after: Any
+    nbytes = 0
 
     def do(self, document):
         setattr(document, self.name, self.after)
@@ -26,6 +28,11 @@ class Stroke:
     """Pixels changed by hand between pressing and releasing the button."""
 
     patches: tuple[Patch, ...]
+
+    @cached_property
+    def nbytes(self):
+        """Main memory that it holds, in bytes."""
+        return sum(patch.before.nbytes + patch.after.nbytes for patch in self.patches)
 
     def do(self, document):
         for patch in self.patches:
@@ -42,6 +49,7 @@ class Verdict:
     and is said of it, "accepted", "rejected" or "" for nothing."""
 
     changes: tuple[tuple[int, int, str, str], ...]
+    nbytes = 0
 
     def do(self, document):
         for y, x, _, after in self.changes:
@@ -56,13 +64,18 @@ class Verdict:
 class Searched:
     """What a model found inside `box` (y0, x0, y1, x1) took the place of an earlier finding.
 
-    before, after: each has show(document, box); None where that is no longer kept, as after a
-    crash: then the document stays as it is.
+    before, after: each has show(document, box); None where that is lost, as after a crash it may
+    be: then the document stays as it is.
     """
 
     box: tuple[int, int, int, int]
     before: Any = None
     after: Any = None
+
+    @cached_property
+    def nbytes(self):
+        """Main memory of what it goes back to, in bytes; less where a Plane shares its tiles."""
+        return getattr(getattr(self.before, "confidence", None), "nbytes", 0)
 
     def do(self, document):
         if self.after is not None:
@@ -78,6 +91,11 @@ class Together:
     """Steps that are done and taken back as one."""
 
     steps: tuple[Any, ...]
+
+    @cached_property
+    def nbytes(self):
+        """Main memory that they hold, in bytes."""
+        return sum(step.nbytes for step in self.steps)
 
     def do(self, document):
         for step in self.steps:
@@ -95,6 +113,11 @@ def _judge(verdicts, anchor, said):
         verdicts.pop(anchor, None)
 
 
+def _bar(step, side, words):
+    lost = isinstance(step, Searched) and getattr(step, side) is None
+    return f"What the model had found {words} was lost when glview ended" if lost else ""
+
+
 class History:
     """Steps done and undone, without limit.
 
@@ -103,12 +126,22 @@ class History:
 
     def __init__(self):
         self.done, self.undone = [], []
-        self._saved = None
+        self._saved, self._weighed = None, ((0, 0, None), 0)
 
     @property
     def last(self):
         """The step that would be undone next, or None."""
         return self.done[-1] if self.done else None
+
+    @property
+    def undo_bar(self):
+        """Why the last step cannot be taken back, a sentence, or ""."""
+        return _bar(self.last, "before", "before this search")
+
+    @property
+    def redo_bar(self):
+        """Why what was taken back last cannot be done again, or ""."""
+        return _bar(self.undone[-1] if self.undone else None, "after", "by this search")
 
     @property
     def changed(self):
@@ -119,6 +152,16 @@ class History:
     def saved(self):
         """The step that was `last` in the document that is on disk, or None."""
         return self._saved
+
+    @property
+    def nbytes(self):
+        """Main memory that all steps hold, in bytes; counted anew once they are others."""
+        now = len(self.done), len(self.undone), self.last
+        known, total = self._weighed
+        if known[:2] != now[:2] or known[2] is not now[2]:
+            total = sum(step.nbytes for step in (*self.done, *self.undone))
+            self._weighed = now, total
+        return total
 
     @property
     def length(self):

@@ -93,10 +93,10 @@ class Reader:
 
     def work(self):
         """Read bands until there is none left."""
-        step_back()
         try:
             while (place := self._bands.next()) is not None:
                 self._bands.put(place, self._band(self._pyramid.box(place)))
+                step_back()  # not before: what the first one loads is Python
         except BaseException:
             self._bands.stop()
             raise

@@ -179,6 +179,27 @@ def most_alike(whole, box):
 
 
 @njit(cache=True, nogil=True)
+def runs_at(runs, pixels):
+    """(n,) int64: the run that each pixel is in, -1 for a pixel in none.
+
+    runs: (m, 3) int32 (y, x0, x1) in raster order. pixels: (n, 2) int64 (y, x).
+    """
+    found = np.full(len(pixels), -1, np.int64)
+    for k in range(len(pixels)):
+        y, x = pixels[k]
+        low, high = 0, len(runs)
+        while low < high:  # the first run that begins behind the pixel
+            middle = (low + high) // 2
+            if runs[middle, 0] < y or (runs[middle, 0] == y and runs[middle, 1] <= x):
+                low = middle + 1
+            else:
+                high = middle
+        if low and runs[low - 1, 0] == y and x < runs[low - 1, 2]:
+            found[k] = low - 1
+    return found
+
+
+@njit(cache=True, nogil=True)
 def fill_cells(boxes, cell, grid):
     """(pointers, members): cell c of a (rows, columns) grid, counted row by row, is touched by the
     boxes members[pointers[c]:pointers[c + 1]], which rise.

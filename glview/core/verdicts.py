@@ -4,6 +4,8 @@ A verdict is kept by an anchor, a pixel (y, x) of the object that was judged, so
 object as long as that pixel is in it, whatever threshold and dilation do.
 """
 
+import itertools
+
 import numpy as np
 
 ACCEPTED, REJECTED = "accepted", "rejected"
@@ -78,39 +80,27 @@ def anchor(member, confidence=None):
 def judged(verdicts, at, count):
     """Which objects the verdicts belong to.
 
-    verdicts: {(y, x): one of STATES[1:]}; at: (y, x) -> number of the object there, -1 for none;
-    count: how many objects there are. Of two verdicts on one object the later one counts.
+    verdicts: {(y, x): one of STATES[1:]}; at: (n, 2) int64 pixels (y, x) -> (n,) numbers of the
+    objects there, -1 for none; count: how many objects there are. Of two verdicts on one object the
+    later one counts.
     Returns (codes, gone): (count,) uint8 places in STATES, and the anchors that are in no object.
     """
-    codes, gone = np.zeros(count, np.uint8), []
-    for pixel, said in verdicts.items():
-        number = at(*pixel)
-        if 0 <= number < count:
-            codes[number] = STATES.index(said)
-        else:
-            gone.append(pixel)
-    return codes, gone
+    codes, pixels = np.zeros(count, np.uint8), list(verdicts)
+    numbers = at(pixels_of(pixels))
+    said = np.array([STATES.index(one) for one in verdicts.values()], np.uint8)
+    held = numbers >= 0
+    codes[numbers[held]] = said[held]
+    return codes, [pixels[place] for place in np.flatnonzero(~held).tolist()]
 
 
-def progress(verdicts, codes, gone):
+def pixels_of(pixels):
+    """(n, 2) int64 of a list of n pixels (y, x)."""
+    flat = itertools.chain.from_iterable(pixels)
+    return np.fromiter(flat, np.int64, 2 * len(pixels)).reshape(-1, 2)
+
+
+def progress(codes, rejected):
     """(reviewed, all): objects judged, and all there are; a rejected one counts though it is no
-    longer in the mask.  Arguments: as `judged` takes and gives them."""
-    rejected = sum(verdicts[pixel] == REJECTED for pixel in gone)
-    return int(np.count_nonzero(codes)) + rejected, len(codes) + rejected
-
-
-def holder(objects, catalogue, masked, pixel):
-    """The number of the object that a pixel belongs to, -1 if it belongs to none.
-
-    objects: (n,) OBJECT; catalogue: their Catalogue. masked: box -> (h, w) bool, the mask there.
+    longer in the mask.  codes: of `judged`; rejected: the anchors of those that are in no object.
     """
-    y, x = pixel
-    if not masked((y, x, y + 1, x + 1))[0, 0]:
-        return -1
-    numbers = catalogue.within((y, x, y + 1, x + 1)).tolist()
-    for number in numbers[:-1]:
-        box = tuple(int(objects[number][edge]) for edge in ("y0", "x0", "y1", "x1"))
-        member = component(masked(box))
-        if member is not None and member[y - box[0], x - box[1]]:
-            return number
-    return numbers[-1] if numbers else -1
+    return int(np.count_nonzero(codes)) + len(rejected), len(codes) + len(rejected)

@@ -1,7 +1,7 @@
 """Detection from the window: a child process computes, tiles of confidence arrive as they come.
 
-choosing: which model; detector: one detection from its start to its end, by a run; found: what a
-document had before and has after it; pace: how fast it goes.
+choosing: which model; detector: one detection from its start to its end, by a run; found: where
+another model was asked; pace: how fast it goes.
 """
 
 from glview.detecting.detector import Detector

@@ -9,10 +9,10 @@ from dataclasses import replace
 from glview.core.history import Searched
 from glview.core.mask import MaskSettings
 from glview.detecting.choosing import Choosing
-from glview.detecting.found import Found, with_region
+from glview.detecting.found import with_region
 from glview.detecting.run import Run, is_large
 from glview.detecting.spare import Spare
-from glview.document import Part
+from glview.document import Finding, Part
 from glview.models import registry
 
 HANDLING = 0.008  # seconds of a frame that tiles may take; the rest comes with the next frame
@@ -77,7 +77,7 @@ class Detector:
         detection, view, shape = document.detection, self.workspace.view, document.image.shape
         name, why = self.choice.chosen(document)
         part = detection.part if resume and self.can_continue(document) else None
-        run = Run(document, name, box or (0, 0, *shape), Found.of(detection),
+        run = Run(document, name, box or (0, 0, *shape), Finding.of(detection),
                   document.saved == detection.stamps.now, part, (view.y, view.x))
         request = {"centre": run.looked, "stamp": self._stamp(document),
                    "precision": self.workspace.precision,
@@ -92,7 +92,7 @@ class Detector:
             threading.Thread(target=run.prepare, args=(self._wake,), daemon=True).start()
         else:
             run.prepare(lambda: None)
-        detection.running = True
+        detection.running, detection.run = True, run
         detection.owed = detection.confidence is not None and not run.on_disk
         if run.whole:
             detection.covered = part.covered if part else 0.0
@@ -223,7 +223,7 @@ class Detector:
             detection.covered, detection.part = 1.0, None
         before = run.before.confidence
         if before is not run.target and not (run.whole and before is None):
-            run.document.history.record(Searched(run.box, run.before, Found.of(detection)))
+            run.document.history.record(Searched(run.box, run.before, Finding.of(detection)))
         self._note(event)
         seconds = event.get("seconds")
         self._finish(f"Done in {seconds:.1f} s." if seconds else "Done.")
@@ -250,21 +250,21 @@ class Detector:
         if run.whole:
             self._keep_part()
         if restore:
-            part = detection.part
+            now, more = Finding.of(detection), run.target is run.before.confidence
             run.before.show(document, run.box)
-            if run.on_disk:
+            if run.on_disk and not more:
                 document.saved = detection.stamps.now
             if run.whole:
-                detection.part = part
-                if part is not None and part.confidence is detection.confidence:  # it was resumed
-                    detection.covered = part.covered
+                detection.part = now.part
+            if more and now.part is not None:  # it went on, and more of it is shown than before
+                detection.covered, detection.coverage = now.part.covered, now.coverage
         self._finish(sentence)
 
     def _finish(self, sentence):
         run = self._run
         self._say(sentence)
-        run.document.detection.running = False
-        self._run = None
+        detection = run.document.detection
+        detection.running, detection.run, self._run = False, None, None
         run.remote.close()
 
     def _keep_part(self):

@@ -1,37 +1,11 @@
-"""What a document's detection has found, as something that can be kept and shown again."""
+"""Which parts of a frame were searched by another model than the rest, in words and back."""
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
 from glview.core.coverage import minus
 
 _REGION = re.compile(r"\[(\d+):(\d+),(\d+):(\d+)\] (.*?) ([0-9a-f+-]+)(?:; |$)")
-
-
-@dataclass(frozen=True)
-class Found:
-    """The fields of `document.Detection` that a search replaces."""
-
-    confidence: Any
-    covered: float
-    coverage: Any
-    provenance: dict
-    part: Any
-
-    @classmethod
-    def of(cls, detection):
-        """What it has now."""
-        return cls(detection.confidence, detection.covered, detection.coverage,
-                   detection.provenance, detection.part)
-
-    def show(self, document, box):
-        """Let a document have this; box: (y0, x0, y1, x1), where its confidence may differ."""
-        detection = document.detection
-        detection.confidence, detection.covered = self.confidence, self.covered
-        detection.coverage, detection.provenance = self.coverage, self.provenance
-        detection.part = self.part
-        detection.stamps.touch(box)
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ import numpy as np
 from glview.core import plane
 from glview.core.coverage import Coverage
 from glview.core.plane import FLOOR, Plane, confidence_for
-from glview.detecting.found import Found, regions_of
+from glview.detecting.found import regions_of
 from glview.detecting.pace import Pace
-from glview.document import Document, Part
+from glview.document import Document, Finding, Part
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Run:
     document: Document
     model: str
     box: tuple[int, int, int, int]
-    before: Found
+    before: Finding
     on_disk: bool
     resumed: Part | None
     looked: tuple[float, float]
@@ -47,6 +47,12 @@ class Run:
     def whole(self):
         """True if all of the frame is searched, so that nothing of before stays."""
         return self.box == (0, 0, *self.document.image.shape)
+
+    @property
+    def replaces(self):
+        """True while the document shows what is to take the place of an earlier finding."""
+        earlier = self.before.confidence
+        return self.shown and earlier is not None and earlier is not self.target
 
     def prepare(self, wake):
         """Make the target and load what tiles need, which would hold up a frame; then `wake`."""

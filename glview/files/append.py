@@ -9,6 +9,7 @@ import errno
 import hashlib
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 from glview.files import ReadError
@@ -87,7 +88,8 @@ def append(version, careful=True):
             raise SaveError(f"{version.path.name} was changed by another program meanwhile")
         return _write(fd, version, at, parts)
     finally:
-        os.close(fd)
+        with suppress(OSError):  # what counts was synced, or is being told
+            os.close(fd)
 
 
 def _check(version, careful):

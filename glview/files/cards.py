@@ -66,7 +66,14 @@ def _with_comment(text, comment):
 
 
 def header_bytes(cards):
-    """Cards as text to whole header blocks: joined, END added, padded with blanks."""
+    """Cards as text to whole header blocks: joined, END added, padded with blanks.
+
+    Before the first long string it is said that there are such, as fitsverify wants it.
+    """
+    cards = list(cards)
+    long = next((n for n, card in enumerate(cards) if card[CARD:].startswith("CONTINUE")), None)
+    if long is not None:
+        cards.insert(long, card_text("LONGSTRN", "OGIP 1.0", "CONTINUE cards may be here"))
     text = "".join(cards) + "END".ljust(CARD)
     return text.ljust(-(-len(text) // BLOCK) * BLOCK).encode("ascii")
 

@@ -2,7 +2,7 @@
 
 Written once and never changed: a line that says what it is, then for each block that holds
 anything a line and its packed bytes, then a last line.  Lines carry checksums, as in
-`files.editlog`; a file without its last line is none.
+`files.editlog`; a file without its last line is none, or that of a search that goes on.
 """
 
 import json
@@ -21,6 +21,8 @@ from glview.files.editlog import LogError, line_of
 
 FORMAT = 1
 MOST_BYTES = 1 << 30  # of one file; what would be larger is not kept
+LONGEST = 1 << 20  # bytes of a line
+MOST_PACKED = 8 * SIZE * SIZE  # bytes of a block; zlib makes of noise little more than it was
 LEVEL = 1  # of zlib: twice as small costs ten times the time
 
 
@@ -28,15 +30,16 @@ class TooLargeError(Exception):
     """The packed confidence would take more than MOST_BYTES."""
 
 
-def write(path, confidence, cancelled=lambda: False):
+def write(path, confidence, about=None, cancelled=lambda: False):
     """Write an (H, W) float32 array in [0, 1], NaN kept, or a Plane, to a new file and sync it.
 
+    about: a dict that JSON can hold, kept with it.
     Returns its size in bytes.  Raises Cancelled, TooLargeError or OSError; then there is no file.
     """
     part = path.with_name(path.name + ".part")
     try:
         with open(part, "wb") as file:
-            size = _fill(file, confidence, cancelled)
+            size = _fill(file, confidence, about or {}, cancelled)
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
@@ -46,21 +49,31 @@ def write(path, confidence, cancelled=lambda: False):
     return size
 
 
-def _fill(file, confidence, cancelled):
-    size = file.write(line_of({"confidence": FORMAT, "shape": list(confidence.shape),
-                               "floor": getattr(confidence, "floor", None)}))
+def _fill(file, confidence, about, cancelled):
+    size = file.write(head(confidence, about))
     count = 0
     for (y, x), values in _blocks(confidence):
         if cancelled():
             raise Cancelled
         if values.any():  # a NaN is any, too
-            data = _pack(values)
-            size += file.write(line_of({"box": [y, x, *values.shape], "bytes": len(data),
-                                        "crc": zlib.crc32(data)})) + file.write(data)
+            size += file.write(block(y, x, values))
             count += 1
         if size > MOST_BYTES:
             raise TooLargeError
     return size + file.write(line_of({"blocks": count}))
+
+
+def head(confidence, about):
+    """The first line of the file of a confidence; about: a dict that JSON can hold."""
+    return line_of({"confidence": FORMAT, "shape": list(confidence.shape),
+                    "floor": getattr(confidence, "floor", None), "about": about})
+
+
+def block(y, x, values):
+    """The bytes of a block: values, (h, w) float32, of at most SIZE x SIZE pixels, from (y, x)."""
+    data = _pack(values) if values.any() else b""
+    return line_of({"box": [y, x, *values.shape], "bytes": len(data),
+                    "crc": zlib.crc32(data)}) + data
 
 
 def _blocks(confidence):
@@ -89,41 +102,79 @@ def _unpack(data, shape):
 
 
 def read(path, shape, cancelled=lambda: False):
-    """The confidence that `write` wrote, an array or a Plane as it was, for a picture of `shape`.
+    """(confidence, about): what `write` wrote, an array or a Plane, for a picture of `shape`.
 
     Raises LogError if the file is damaged or belongs to another shape, Cancelled, or OSError.
     """
+    return _read(path, shape, _taken, cancelled)
+
+
+def read_torn(path, shape, cancelled=lambda: False):
+    """(confidence, about, boxes) of a file that was not ended, up to where it is whole.
+
+    boxes: (y0, x0, y1, x1) of its blocks.  Raises as `read` does.
+    """
+    return _read(path, shape, _torn, cancelled)
+
+
+def _read(path, shape, take, cancelled):
     try:
         with open(path, "rb") as file:
-            return _taken(file, tuple(shape), cancelled)
+            return take(file, tuple(shape), cancelled)
     except (ValueError, TypeError, LookupError, zlib.error) as error:
         raise LogError(f"the detection that was kept in {path} is damaged ({error})") from error
 
 
-def _taken(file, shape, cancelled):
-    head = _line(file)
-    if head["confidence"] != FORMAT or tuple(head["shape"]) != shape:
+def _begun(file, shape):
+    """(what blocks are to be put into, about) by the first line of a file."""
+    line = _line(file)
+    if line["confidence"] != FORMAT or tuple(line["shape"]) != shape:
         raise ValueError("it is of another picture or another version")
-    floor = head["floor"]
+    floor, about = line["floor"], line.get("about", {})
     dense = math.prod(shape) <= plane.DENSE_PIXELS
     made = np.zeros(shape, np.float32) if dense else Plane(shape, np.float32, floor or 0.0)
+    return made, about
+
+
+def _taken(file, shape, cancelled):
+    made, about = _begun(file, shape)
     count, line = 0, _line(file)
     while "blocks" not in line:
         if cancelled():
             raise Cancelled
-        y, x, height, width = line["box"]
-        if min(y, x) < 0 or not (0 < height <= SIZE and 0 < width <= SIZE):
-            raise ValueError("a block lies outside the picture")
-        if y + height > shape[0] or x + width > shape[1]:
-            raise ValueError("a block lies outside the picture")
-        data = file.read(line["bytes"])
-        if zlib.crc32(data) != line["crc"]:
-            raise ValueError("a checksum is wrong")
-        _put(made, y, x, _unpack(data, (height, width)))
+        _put_block(file, line, made)
         count, line = count + 1, _line(file)
     if line["blocks"] != count:
         raise ValueError("blocks are missing")
-    return made
+    return made, about
+
+
+def _torn(file, shape, cancelled):
+    made, about = _begun(file, shape)
+    boxes = []
+    while not cancelled():
+        try:
+            boxes.append(_put_block(file, _line(file), made))
+        except (ValueError, TypeError, LookupError, zlib.error):  # so far it was written
+            return made, about, boxes
+    raise Cancelled
+
+
+def _put_block(file, line, made):
+    """Put the block that a line tells of, and that follows it, into an array or a Plane."""
+    (y, x, height, width), shape = line["box"], made.shape
+    if min(y, x) < 0 or not (0 < height <= SIZE and 0 < width <= SIZE):
+        raise ValueError("a block lies outside the picture")
+    if y + height > shape[0] or x + width > shape[1]:
+        raise ValueError("a block lies outside the picture")
+    if not 0 <= line["bytes"] <= MOST_PACKED:
+        raise ValueError("a block is of an impossible size")
+    data = file.read(line["bytes"])
+    if len(data) != line["bytes"] or zlib.crc32(data) != line["crc"]:
+        raise ValueError("a checksum is wrong")
+    if data:
+        _put(made, y, x, _unpack(data, (height, width)))
+    return y, x, y + height, x + width
 
 
 def _put(made, y, x, values):
@@ -134,7 +185,7 @@ def _put(made, y, x, values):
 
 
 def _line(file):
-    line = file.readline(1 << 12)
+    line = file.readline(LONGEST)
     if not line.endswith(b"\n") or int(line[:8], 16) != zlib.crc32(line[9:-1]):
         raise ValueError("a line is not whole")
     return json.loads(line[9:])

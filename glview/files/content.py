@@ -14,7 +14,8 @@ from glview.files import ReadError, reviewtable
 from glview.files.cards import card_text, history_text
 from glview.files.commit import SaveError, explain
 from glview.files.dq import flags_of
-from glview.files.extensions import extension, origin_cards, sentence, wcs_cards
+from glview.files.extensions import extension, origin_cards, sentence
+from glview.files.wcscards import wcs_cards
 
 PRECISIONS = (2.0**-23, 0.5)  # from, to
 
@@ -52,8 +53,12 @@ class Job:
         owner: (index, name, version) of the image's HDU. folder: where large ones may be kept in a
         nameless file meanwhile. Raises SaveError.
         """
-        cards = origin_cards(self.provenance, owner)
-        cards += [card_text("DATE", self.date, "UTC"), history_text(sentence(self.provenance))]
+        try:
+            cards = origin_cards(self.provenance, owner)
+            told = history_text(sentence(self.provenance))
+        except (TypeError, ValueError, OverflowError) as error:
+            raise SaveError(f"the provenance does not fit into a header: {error}") from error
+        cards += [card_text("DATE", self.date, "UTC"), told]
         placed = wcs_cards(self.image.header) + cards
         parts = []
         try:
@@ -86,13 +91,24 @@ class Rounded:
         return isinstance(self._values, np.ndarray) or self._values.any(box)
 
     def __getitem__(self, key):
-        exact = self._values[key]
+        return self._rounded(self._values[key])
+
+    def _rounded(self, exact):
         steps = np.rint(exact / self._step)
         if self._limit is not None:
             below = np.floor(self._limit / self._step)
             steps = np.where(exact > self._limit, np.maximum(steps, below + 1),
                              np.minimum(steps, below))
         return steps * self._step
+
+
+class RoundedPlane(Rounded):
+    """The same of a Plane: only what it holds is looked at."""
+
+    def entries(self, box):
+        """As of the Plane; some of its values may be 0."""
+        pointers, columns, found = self._values.entries(box)
+        return pointers, columns, self._rounded(found)
 
 
 class Cleaned:
@@ -188,8 +204,9 @@ def _rounded(values, step, provenance):
     if not (least <= step <= most and math.frexp(step)[0] == 0.5):
         raise SaveError(f"the precision is {step!r}: give a power of two from 2**-23 to 0.5, or "
                         "None to keep every bit")
-    provenance["rounded"] = float(step)
-    return Rounded(values, step, provenance.get("threshold"))
+    provenance["rounded"] = max(float(step), provenance.get("rounded") or 0.0)
+    made = RoundedPlane if isinstance(values, Plane) else Rounded
+    return made(values, step, provenance.get("threshold"))
 
 
 def _edits(edits):

@@ -9,10 +9,12 @@ more    {"at": i, "more": stroke}: the stroke at place i, the last one in line, 
 place   {"place": n}: n steps of the line are done, by undo or redo
 saved   {"saved": e, "whole": bool, "stamp"}: the picture on disk is what it was after entry e;
         whole: and so is the confidence
+saving  {"saving": e, "whole": bool, "save"}: the same, if the file holds a mask of that save
 found   {"found": {"file", "covered", "provenance"}}: a model was at work, and its confidence is in
         that file; see `files.confidence`
 
-In Python a step is one of `core.history`, on disk a dict that holds its pixels packed.
+In Python a step is one of `core.history`, on disk a dict that holds its pixels packed.  A Searched
+has numbers here in the place of what it brings back: of files, 0 for no confidence, None if lost.
 """
 
 import base64
@@ -35,6 +37,7 @@ FORMAT = 1
 SETTINGS = {"mask": MaskSettings}  # attributes of a document that are dataclasses
 LEVEL = 1  # of zlib: edits are nearly all zeros
 MOST_CODE = 2  # of an edited pixel, see `core.edits`
+MOST_PIXELS = 2 << 30  # of all patches of a log; a few bytes may claim to be as many as you like
 
 
 class LogError(Exception):
@@ -59,10 +62,10 @@ def entries_of(data, shape):
 
     shape: of the picture, inside of which all steps must lie.  sizes: of the lines in bytes.
     """
-    entries, sizes = [], []
+    entries, sizes, room = [], [], Room()
     for line in data.splitlines(keepends=True):
         try:
-            entries.append(_entry(line, shape))
+            entries.append(_entry(line, shape, room))
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError, zlib.error):
             break  # what follows a torn line cannot be trusted: its steps build on this one
         sizes.append(len(line))
@@ -87,10 +90,23 @@ def _text(line):
     return text
 
 
-def _entry(line, shape):
+class Room:
+    """For the pixels of a log, of which there may be so many."""
+
+    def __init__(self):
+        self.left = MOST_PIXELS
+
+    def take(self, count):
+        """So many more are there; raises ValueError if that is too much."""
+        self.left -= count
+        if self.left < 0:
+            raise ValueError("it has more pixels than there is room for")
+
+
+def _entry(line, shape, room):
     held = json.loads(_text(line))
     check_form(held)
-    return {name: _read(name, value, shape) for name, value in held.items()}
+    return {name: _read(name, value, shape, room) for name, value in held.items()}
 
 
 def _written(name, value):
@@ -99,11 +115,11 @@ def _written(name, value):
     return [packed(step) for step in value] if name == "line" else value
 
 
-def _read(name, value, shape):
+def _read(name, value, shape, room):
     check(name, value)
     if name in ("step", "more"):
-        return unpacked(value, shape)
-    return [unpacked(step, shape) for step in value] if name == "line" else value
+        return unpacked(value, shape, room)
+    return [unpacked(step, shape, room) for step in value] if name == "line" else value
 
 
 def packed(step):
@@ -114,11 +130,11 @@ def packed(step):
     raise LogError(f"a {type(step).__name__} cannot be written to the log")
 
 
-def unpacked(held, shape):
+def unpacked(held, shape, room=None):
     """The step that `packed` made a dict of; raises ValueError, TypeError or LookupError for
-    what cannot be true, such as pixels outside `shape`."""
+    what cannot be true, such as pixels outside `shape`, or more than the Room is for."""
     (name, value), = held.items()
-    return _READERS[name](value, shape)
+    return _READERS[name](value, shape, room or Room())
 
 
 def _pack_set(step):
@@ -127,7 +143,7 @@ def _pack_set(step):
     return [step.name, asdict(step.before), asdict(step.after)]
 
 
-def _unpack_set(held, shape):
+def _unpack_set(held, shape, room):
     name, *values = held
     made = [SETTINGS[name](**value) for value in values]
     for one, value in zip(made, values, strict=True):
@@ -139,7 +155,7 @@ def _pack_verdict(step):
     return [list(change) for change in step.changes]
 
 
-def _unpack_verdict(held, shape):
+def _unpack_verdict(held, shape, room):
     for y, x, before, after in held:
         whole(y), whole(x)
         if y >= shape[0] or x >= shape[1] or before not in STATES or after not in STATES:
@@ -148,22 +164,25 @@ def _unpack_verdict(held, shape):
 
 
 def _pack_searched(step):
-    return list(step.box)  # the confidence itself is kept beside the log
+    return [*step.box, step.before, step.after]
 
 
-def _unpack_searched(held, shape):
-    y0, x0, y1, x1 = held
+def _unpack_searched(held, shape, room):
+    y0, x0, y1, x1, *numbers = held
     if not (0 <= y0 <= y1 <= shape[0] and 0 <= x0 <= x1 <= shape[1]):
         raise ValueError("a searched box lies outside the picture")
-    return Searched((y0, x0, y1, x1))
+    for number in numbers:
+        number is None or whole(number)
+    before, after = numbers or (None, None)  # a log of an earlier glview has none
+    return Searched((y0, x0, y1, x1), before, after)
 
 
 def _pack_together(step):
     return [packed(one) for one in step.steps]
 
 
-def _unpack_together(held, shape):
-    return Together(tuple(unpacked(one, shape) for one in held))
+def _unpack_together(held, shape, room):
+    return Together(tuple(unpacked(one, shape, room) for one in held))
 
 
 # The pixels of a stroke are one packed run of bytes: of each patch what was before, then what came.
@@ -189,9 +208,9 @@ def _parts(values):
     return values.held() if isinstance(values, Plane) else [((0, 0), values)]
 
 
-def _unpack_stroke(held, shape):
+def _unpack_stroke(held, shape, room):
     boxes, text = held
-    pixels = _Pixels(base64.b64decode(text, validate=True))
+    pixels = _Pixels(base64.b64decode(text, validate=True), room)
     stroke = Stroke(tuple(_unpack_patch(box, shape, pixels) for box in boxes))
     pixels.end()
     return stroke
@@ -225,14 +244,15 @@ def _unpack_values(shape, tiles, full, pixels):
 class _Pixels:
     """Packed bytes, unpacked only as far as the boxes ask for."""
 
-    def __init__(self, data):
-        self._press, self._data = zlib.decompressobj(), data
+    def __init__(self, data, room):
+        self._press, self._data, self._room = zlib.decompressobj(), data, room
 
     def take(self, shape):
         """The next (h, w) uint8; raises ValueError if there is less."""
         height, width = shape
         if height <= 0 or width <= 0:
             raise ValueError("a box without pixels")
+        self._room.take(height * width)
         parts, left = [], height * width
         while left and (part := self._press.decompress(self._data, left)):
             self._data = self._press.unconsumed_tail

@@ -6,6 +6,8 @@ ValueError.
 
 from collections.abc import Mapping
 
+MOST_BOXES = 10_000  # of what was searched; joined ones are as many as a frame has rows of tiles
+
 
 def whole(value):
     """An int from 0 on."""
@@ -43,12 +45,24 @@ def _found(value):
         raise ValueError(f"{covered!r} is no share")
 
 
-_CHECKS: Mapping = {"at": whole, "place": whole, "saved": whole, "stamp": _stamp, "shape": _shape,
-                    "found": _found, "line": _list}
+def boxes_in(held, shape):
+    """Boxes (y0, x0, y1, x1) of pixels inside a shape, as tuples."""
+    _list(held)
+    if len(held) > MOST_BOXES:
+        raise ValueError("too many boxes")
+    for box in held:
+        _numbers(list(box), 4)
+        if not (0 <= box[0] < box[2] <= shape[0] and 0 <= box[1] < box[3] <= shape[1]):
+            raise ValueError("a box lies outside the picture")
+    return tuple(map(tuple, held))
+
+
+_CHECKS: Mapping = {"at": whole, "place": whole, "saved": whole, "saving": whole,
+                    "stamp": _stamp, "shape": _shape, "found": _found, "line": _list}
 
 
 _FORMS = [{"line", "place"}, {"at", "step"}, {"at", "more"}, {"place"},
-          {"saved", "whole", "stamp"}, {"found"}]
+          {"saved", "whole", "stamp"}, {"saving", "whole", "save"}, {"found"}]
 
 
 def check_form(entry):

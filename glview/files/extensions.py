@@ -1,4 +1,4 @@
-"""The FITS extensions that hold a mask: their data, their WCS and where they come from.
+"""The FITS extensions that hold a mask: their data and where they come from.
 
 They are tile-compressed images (FITS 4.0, section 10) written by hand: astropy needs ten times as
 long for the same bytes, because it compresses on one core at zlib's middle level.
@@ -6,14 +6,12 @@ long for the same bytes, because it compresses on one core at zlib's middle leve
 
 import mmap
 import os
-import re
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from isal import igzip
 
-from glview.core.plane import Plane
 from glview.files.cards import card_text, sum32, summed
 from glview.files.header import BLOCK
 
@@ -36,6 +34,7 @@ ORIGIN = (
     ("added", "CRNADD", "pixels added by hand"),
     ("deleted", "CRNDEL", "pixels deleted by hand"),
     ("covered", "CRCOVER", "share of the frame that was searched"),
+    ("searched", "CRBOXES", "sections of it that were searched"),
     ("plane", "CRPLANE", "plane of the cube, from 0"),
     ("floor", "CRFLOOR", "confidence below this was kept as 0"),
     ("regions", "CRREGION", "boxes that another model was asked for"),
@@ -44,37 +43,12 @@ ORIGIN = (
     ("reviewed", "CRNREV", "objects that were judged, see CR_REVIEW"),
     ("dq", "CRDQ", "convention of the flags in CR_DQ"),
     ("cleaning", "CRCLEAN", "how CR_CLEANED was filled in"),
+    ("save", "GLVSAVE", "names this saving"),
     ("look", "GLVLOOK", "how the image was displayed"),
     ("objects", "CRNOBJ", "objects of the mask as glview detect wrote it"),
     ("masked", "CRNPIX", "its masked pixels"),
     ("unseen", "CRUNSEEN", "written by glview detect, nobody has looked"),
 )
-_AXIS = "(CTYPE|CUNIT|CNAME|CRVAL|CRPIX|CDELT|CROTA|CRDER|CSYER)[12]"
-_WCS = re.compile(
-    rf"({_AXIS}|(CD|PC)[12]_[12]|P[VS][12]_[0-9]+|WCSAXES|WCSNAME|LONPOLE|LATPOLE|RADESYS|EQUINOX)"
-    "[A-Z]?|RADECSYS|EPOCH|MJD-OBS|(A|B|AP|BP)_([0-9]_[0-9]|ORDER|DMAX)"
-)
-_WCS_TEXT = re.compile("(CTYPE|CUNIT|CNAME|WCSNAME|RADESYS|RADECSYS|PS[12]_)")
-
-
-def wcs_cards(header):
-    """Cards of the celestial WCS of the first two axes: linear, PV, PS and SIP terms, alternates.
-
-    header: keyword -> value. Values of the wrong type are dropped. A WCS by tables (-TAB) points to
-    other extensions and gives no cards.
-    """
-    if any("-TAB" in str(header.get(key, "")) for key in ("CTYPE1", "CTYPE2")):
-        return []
-    cards = []
-    for key, value in header.items():
-        if not _WCS.fullmatch(key) or isinstance(value, bool):
-            continue
-        if isinstance(value, str) != bool(_WCS_TEXT.match(key)):
-            continue
-        if key.startswith("WCSAXES"):
-            value = min(value, 2)
-        cards.append(card_text(key, value))
-    return cards
 
 
 def origin_cards(provenance, image):
@@ -250,7 +224,7 @@ def _bytes_of(values, top, bottom):
     """
     if values.dtype.itemsize == 1:
         return np.ascontiguousarray(values[top:bottom, :]).view(np.uint8).reshape(-1)
-    if isinstance(values, Plane):
+    if hasattr(values, "entries"):
         return _sparse_bytes(values, top, bottom)
     size = values.dtype.itemsize
     rows = np.ascontiguousarray(values[top:bottom, :], values.dtype.newbyteorder(">"))
@@ -261,7 +235,7 @@ def _bytes_of(values, top, bottom):
 
 
 def _sparse_bytes(values, top, bottom):
-    """The same of a Plane of float32."""
+    """The same of a Plane of float32, or of what has its `entries`."""
     width = values.shape[1]
     pointers, columns, found = values.entries((top, 0, bottom, width))
     places = np.repeat(np.arange(bottom - top) * width, np.diff(pointers)) + columns

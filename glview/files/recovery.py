@@ -6,6 +6,7 @@ written over, that is not byte for byte the save's own or what its journal says 
 
 import hashlib
 import os
+from contextlib import suppress
 
 from glview.files.commit import lock
 from glview.files.disk import PIECE, write_all
@@ -34,7 +35,8 @@ def recover(path):
         return (f"a save that was cut short could not be cleared up ({error}); the next opening "
                 "tries again")
     finally:
-        os.close(fd)
+        with suppress(OSError):  # what counts was synced, or is being told
+            os.close(fd)
 
 
 def _recovered(path, fd):

@@ -19,20 +19,14 @@ from glview.files.content import Content, job_of, known
 from glview.files.dq import FlagsError
 from glview.files.fits import OWN, is_pending
 from glview.files.header import BLOCK, scan
-from glview.files.load import (
-    SavedMask,
-    belongs,
-    is_fits,
-    is_own,
-    load_mask,
-    of_plane,
-)
+from glview.files.load import SavedMask, belongs, is_fits, is_own, load_mask, of_plane
 from glview.files.source import open_source, stamp_of
 
 __all__ = ["Content", "FlagsError", "SaveError", "SaveResult", "SavedMask", "load_mask",
            "save_mask", "save_masks", "stamp"]
 
 METHODS = ("auto", "append", "copy", "beside")
+ASKED = "as asked for"
 OF_BATCHES = {"unseen", "objects", "masked"}  # true only of a mask that nobody has looked at
 SUFFIXES = (".fits", ".fit", ".fts", ".fz")
 
@@ -81,9 +75,10 @@ def save_mask(
     provenance: a dict for the headers, every key of which may be left out: "model" (its name),
     "weights_sha256", "threshold" (the mask is probability > it), "dilation" (pixels), "shape"
     ("square", "disk" or "diamond"), "tiling", "crop", "regions", "sums", "added" and "deleted"
-    (pixels by hand), "covered" (share of the frame that was searched), "plane" (of a cube, from 0),
-    "cleaning" (how `cleaned` was made), "look" and "version", which glview writes; "floor",
-    "rounded" and "reviewed" come by themselves. Other keys are left out.
+    (pixels by hand), "covered" (share of the frame that was searched), "searched" (its sections),
+    "plane" (of a cube, from 0), "cleaning" (how `cleaned` was made), "look", "save" and "version",
+    which glview writes; "floor", "rounded" and "reviewed" come by themselves. Other keys are left
+    out.
     hdu: extension of the image, its number or name; None is the first shown.
     review: {(y, x): "accepted" or "rejected"} of objects, each by one of its pixels: CR_REVIEW.
     cleaned: the image without cosmic rays, an array or what gives its rows, for several threads at
@@ -138,7 +133,7 @@ def save_masks(path, contents, *, unchanged_since=None, sides_since=None, method
             raise SaveError(f"{source.name} is the image itself: leave target out to save into it, "
                             "or name another file")
         version = _side_version(jobs, Path(target), sides)
-        found = Path(target), "beside", "as asked for", commit(version)
+        found = Path(target), "beside", ASKED, commit(version)
     else:
         found = _save(jobs, source, real, method, sides)
     told = () if source.packed else source.notes  # of an earlier save that was cut short
@@ -156,7 +151,7 @@ def _save(jobs, source, real, method, sides):
     """(file, method, why, warning) of a save by the method that is asked for, or that can be."""
     if method not in METHODS:
         raise SaveError(f"there is no method {method!r}; it is one of {', '.join(METHODS)}")
-    why = "as asked for"
+    why = ASKED
     if method != "beside":
         try:
             return real, *_save_inside(jobs, source, real, method)
@@ -186,7 +181,7 @@ def _contents(contents):
         yield content
 
 
-def _why_not_inside(source, real):
+def why_not_inside(source, real):
     """What keeps the mask out of the image's own file, or ""."""
     if source.packed or not is_fits(source):
         return f"{source.name} is not a plain FITS file"
@@ -195,6 +190,9 @@ def _why_not_inside(source, real):
     found = scan(source.fd)
     if found.problem or not 0 <= found.hdus[-1].end - found.size < BLOCK:
         return f"{source.name} is damaged or has other data behind it"
+    if len(found.hdus) == 1 and found.hdus[0].cards.get("EXTEND") is False:
+        return (f"the header of {source.name} says EXTEND = F, that no extension may follow; set "
+                "that to T to have the mask in the file")
     if not os.stat(real).st_mode & 0o222 or not os.access(real, os.W_OK):
         return f"{source.name} is write-protected"
     return ""
@@ -202,7 +200,7 @@ def _why_not_inside(source, real):
 
 def _save_inside(jobs, source, real, method):
     """(method, why, warning); raises UnsuitableError where the file cannot take the mask."""
-    if why := _why_not_inside(source, real):
+    if why := why_not_inside(source, real):
         raise UnsuitableError(why)
     if lock(source.fd) is False:
         raise UnsuitableError(f"another program is saving into {source.name}")

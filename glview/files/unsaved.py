@@ -6,7 +6,6 @@ that is open a lock says so; it ends with the process, however that ends.
 
 import errno
 import fcntl
-import hashlib
 import json
 import os
 import platform
@@ -17,11 +16,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from glview.files.disk import make_folder
+from glview.files.disk import make_folder, name_of
 
 LONGEST_KEPT = 90 * 86400  # seconds after its last edit that the log of a killed glview is kept
 MOST_BYTES = 4 << 30  # of all that is kept; the oldest goes first
-LOG, CONFIDENCE, LOCK, LEFT = ".glog", ".conf", ".lock", ".left"
+LOG, CONFIDENCE, TILES, LOCK, LEFT = ".glog", ".conf", ".tiles", ".lock", ".left"
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 
 
@@ -42,9 +41,7 @@ class Place:
     @classmethod
     def of(cls, folder, image):
         """The Place of an Image that has a path."""
-        real = os.path.realpath(image.path)
-        name = hashlib.sha256(os.fsencode(real)).hexdigest()[:24]
-        return cls(Path(folder), name, image.hdu, image.plane)
+        return cls(Path(folder), name_of(image.path)[:24], image.hdu, image.plane)
 
     @property
     def stem(self):
@@ -54,19 +51,31 @@ class Place:
     def log(self):
         return self.folder / f"{self.stem}{LOG}"
 
+    @property
+    def tiles(self):
+        """The file for what has come of a search that is under way."""
+        return self.folder / f"{self.stem}{TILES}"
+
     def confidence(self, number):
-        """The file for the picture's confidence of that number; later ones have larger numbers."""
+        """The file for the picture's confidence of that number."""
         return self.folder / f"{self.stem}-{number}{CONFIDENCE}"
 
-    def confidences(self, before):
-        """Those that are there, of smaller numbers."""
-        found = self.folder.glob(f"{self.stem}-*{CONFIDENCE}")
-        return [path for path in found if int(path.stem.rpartition("-")[2]) < before]
+    def number(self, name):
+        """The number of the confidence whose file has this name; 0 for another file's."""
+        text = name.removeprefix(f"{self.stem}-").removesuffix(CONFIDENCE)
+        known = text.isdecimal() and self.confidence(int(text)).name == name
+        return int(text) if known else 0
 
-    def remove_confidences(self, before):
-        """Remove those."""
-        for path in self.confidences(before):
-            path.unlink(missing_ok=True)
+    @property
+    def numbers(self):
+        """The numbers of those that are there."""
+        found = self.folder.glob(f"{self.stem}-*{CONFIDENCE}")
+        return {self.number(path.name) for path in found} - {0}
+
+    def remove(self, numbers):
+        """Remove the confidences of these numbers."""
+        for number in numbers:
+            self.confidence(number).unlink(missing_ok=True)
 
     def copy_aside(self):
         """Copy a log of which a part cannot be used, before that is cut off; returns the path."""
@@ -162,7 +171,7 @@ def sweep(folder, now=None):
     """Remove what is too old or too much; files of a glview that runs are left alone."""
     kept, now = {}, time.time() if now is None else now
     for path in Path(folder).glob("*"):
-        if path.suffix in (LOG, CONFIDENCE, LOCK, LEFT, ".part"):
+        if path.suffix in (LOG, CONFIDENCE, TILES, LOCK, LEFT, ".part"):
             kept.setdefault(path.name.partition(".")[0].partition("-")[0], []).append(path)
     groups = sorted(((*_age_and_size(paths, now), name) for name, paths in kept.items()))
     total = 0

@@ -75,6 +75,13 @@ def buffer_side(cells):
     return -(-cells // GRAIN) * GRAIN
 
 
+def room_for(document, windows, largest):
+    """(width, height) of a buffer that holds the regions of all zooms, where levels are kept."""
+    size = 2 * (np.max([window.size for window in windows], 0) + 2 + document.mask.dilation)
+    height, width = np.minimum(size, document.image.shape).tolist()
+    return min(buffer_side(width), largest), min(buffer_side(height), largest)
+
+
 def _at_level(document, windows, level):
     """What the panes need of a level, with the margin that dilation needs."""
     boxes = np.array([window.box for window in windows]) / (1 << level)

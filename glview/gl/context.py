@@ -8,47 +8,15 @@ one loaded first serves both.
 import ctypes
 import os
 import threading
+from ctypes.util import find_library
 
 import imgui_bundle  # noqa: F401  (before glfw, see above)
 import moderngl
 from imgui_bundle import imgui
 
-GLSL = "#version 330"
+from glview.gl.frame import DisplayError, Frame, start_imgui
+
 VERSIONS = ((4, 1), (3, 3))
-
-
-class DisplayError(Exception):
-    """No window or no OpenGL could be had; the message says why and what would help."""
-
-
-class Frame:
-    """What a window and its twin in memory have in common: the interface's side of a frame."""
-
-    def compose(self):
-        """End the interface's part of the frame; also after a panel that raised half-way."""
-        imgui.render()
-
-    @property
-    def holds_events(self):
-        """True while ImGui keeps input for later frames: a key's press and its release that came
-        together are shown in frames of their own."""
-        return imgui.get_current_context().input_events_queue.size() > 0
-
-    @property
-    def typing(self):
-        """True while a text field has the keyboard, and its caret blinks."""
-        return imgui.get_io().want_text_input
-
-
-def _start_imgui(ini):
-    imgui.create_context()
-    io = imgui.get_io()
-    io.set_ini_filename(str(ini) if ini else "")
-    io.config_flags |= imgui.ConfigFlags_.docking_enable.value
-    io.config_windows_move_from_title_bar_only = True
-    # With the assertion off, a panel that raises costs its frame and not the program.
-    io.config_error_recovery_enable_assert = False
-    return io
 
 
 class Offscreen(Frame):
@@ -61,20 +29,29 @@ class Offscreen(Frame):
 
     def __init__(self, size, ini=None, scale=1.0):
         self.usual_size, self.scale = size, scale
-        self.size = size = tuple(round(side * scale) for side in size)
+        self.size = tuple(round(side * scale) for side in size)
+        self._woken = threading.Event()
+        self._make()
+        self.io = start_imgui(ini)
+        self.io.display_size = self.size
+        self.io.delta_time = 1 / 60
+        self._begin()
+
+    def _make(self):
         try:
             self.ctx = moderngl.create_context(standalone=True, backend="egl", require=330)
         except Exception as error:  # glcontext raises bare Exception
             raise DisplayError(
                 f"no OpenGL 3.3 without a display ({error}); on Debian and Ubuntu: "
                 "apt install libegl1 libgl1 libgl1-mesa-dri") from error
-        colour = self.ctx.texture(size, 4)
-        self.target = self.ctx.framebuffer([colour])
-        self._woken = threading.Event()
-        self.io = _start_imgui(ini)
-        self.io.display_size = size
-        self.io.delta_time = 1 / 60
-        imgui.backends.opengl3_init(GLSL)
+        self.target = self.ctx.framebuffer([self.ctx.texture(self.size, 4)])
+
+    _replace = _make
+
+    def _address(self, name):
+        find = ctypes.CDLL(find_library("EGL")).eglGetProcAddress
+        find.restype = ctypes.c_void_p
+        return find(name.encode())
 
     def start_frame(self):
         """Begin an ImGui frame."""
@@ -83,9 +60,7 @@ class Offscreen(Frame):
 
     def finish_frame(self):
         """Draw what ImGui was told since `start_frame`."""
-        self.target.use()
-        self.target.viewport = (0, 0, *self.size)
-        self.target.clear(0, 0, 0, 1)
+        self._clear()
         imgui.backends.opengl3_render_draw_data(imgui.get_draw_data())
 
     def rest(self, seconds):
@@ -102,7 +77,7 @@ class Offscreen(Frame):
 
     def close(self):
         """Free everything; the object is useless afterwards."""
-        imgui.backends.opengl3_shutdown()
+        self._end()
         imgui.destroy_context()
         self.ctx.release()
 
@@ -119,41 +94,81 @@ class Window(Frame):
     def __init__(self, title, size, ini=None, on_drop=lambda paths: None):
         import glfw
 
-        self.glfw, self._woken = glfw, False
-        self.handle = self._create(title, size)
-        glfw.make_context_current(self.handle)
+        self.glfw, self._woken, self._title, self._on_drop = glfw, False, title, on_drop
+        glfw.ERROR_REPORTING = "ignore"
+        try:
+            self.handle, self.ctx = self._open(size)
+        except DisplayError:
+            glfw.terminate()
+            raise
+        self.target, self.io = self.ctx.screen, start_imgui(ini)
+        self._begin()
+
+    def _open(self, size, hints=()):
+        """(handle, moderngl's context) of a new window; hints: GLFW's, beside the usual ones."""
+        glfw = self.glfw
+        handle = self._create(size, hints)
+        glfw.make_context_current(handle)
         glfw.swap_interval(1)
         try:
-            self.ctx = moderngl.create_context(require=330)
+            return handle, moderngl.create_context(require=330)
         except Exception as error:  # moderngl raises the bare class
-            glfw.terminate()
+            glfw.destroy_window(handle)
             raise DisplayError(self._why(error)) from error
-        self.target = self.ctx.screen
-        # Callbacks of ours come before ImGui's, which chains them; later ones would cut it off.
-        glfw.set_drop_callback(self.handle, lambda window, paths: on_drop(paths))
-        self.io = _start_imgui(ini)
-        address = ctypes.cast(self.handle, ctypes.c_void_p).value
-        imgui.backends.glfw_init_for_opengl(address, True)
-        imgui.backends.opengl3_init(GLSL)
 
-    def _create(self, title, size):
+    def _create(self, size, hints):
         glfw = self.glfw
-        glfw.ERROR_REPORTING = "ignore"
         if not glfw.init():
             raise DisplayError(self._why())
         for version in VERSIONS:
-            glfw.default_window_hints()
-            glfw.window_hint(glfw.CONTEXT_VERSION_MAJOR, version[0])
-            glfw.window_hint(glfw.CONTEXT_VERSION_MINOR, version[1])
-            glfw.window_hint(glfw.OPENGL_PROFILE, glfw.OPENGL_CORE_PROFILE)
-            glfw.window_hint(glfw.OPENGL_FORWARD_COMPAT, True)
-            glfw.window_hint(glfw.SCALE_TO_MONITOR, True)
-            window = glfw.create_window(*size, title, None, None)
-            if window:
-                return window
-        why = self._why()
-        glfw.terminate()
-        raise DisplayError(why)
+            # Only a robust context is told of a reset; without, some drivers end the program.
+            for robustness in (glfw.LOSE_CONTEXT_ON_RESET, glfw.NO_ROBUSTNESS):
+                glfw.default_window_hints()
+                glfw.window_hint(glfw.CONTEXT_VERSION_MAJOR, version[0])
+                glfw.window_hint(glfw.CONTEXT_VERSION_MINOR, version[1])
+                glfw.window_hint(glfw.OPENGL_PROFILE, glfw.OPENGL_CORE_PROFILE)
+                glfw.window_hint(glfw.OPENGL_FORWARD_COMPAT, True)
+                glfw.window_hint(glfw.CONTEXT_ROBUSTNESS, robustness)
+                glfw.window_hint(glfw.SCALE_TO_MONITOR, True)
+                for hint, value in hints:
+                    glfw.window_hint(hint, value)
+                window = glfw.create_window(*size, self._title, None, None)
+                if window:
+                    return window
+        raise DisplayError(self._why())
+
+    def _address(self, name):
+        return self.glfw.get_proc_address(name)
+
+    def _attach(self):
+        # Callbacks of ours come before ImGui's, which chains them; later ones would cut it off.
+        self.glfw.set_drop_callback(self.handle, lambda window, paths: self._on_drop(paths))
+        address = ctypes.cast(self.handle, ctypes.c_void_p).value
+        imgui.backends.glfw_init_for_opengl(address, True)
+
+    def _detach(self):
+        imgui.backends.glfw_shutdown()
+
+    def _replace(self):
+        """The new window comes before the old one goes: if there is none, that one stays."""
+        glfw, old = self.glfw, self.handle
+        maximized, iconified, focused = (glfw.get_window_attrib(old, state) for state in (
+            glfw.MAXIMIZED, glfw.ICONIFIED, glfw.FOCUSED))
+        if iconified:
+            glfw.restore_window(old)  # on some systems it has no size else
+        size, place, closing = glfw.get_window_size(old), glfw.get_window_pos(old), self.closing
+        self.handle, self.ctx = self._open(
+            self.usual_size, ((glfw.VISIBLE, False), (glfw.FOCUS_ON_SHOW, focused)))
+        self.target = self.ctx.screen
+        glfw.set_window_should_close(self.handle, closing)
+        glfw.set_window_size(self.handle, *size)
+        glfw.set_window_pos(self.handle, *place)
+        if maximized:
+            glfw.maximize_window(self.handle)
+        glfw.show_window(self.handle)
+        if iconified:
+            glfw.iconify_window(self.handle)
+        glfw.destroy_window(old)
 
     def _why(self, error=None):
         told = (self.glfw.get_error()[1] or b"no reason given").decode("utf-8", "replace")
@@ -190,6 +205,7 @@ class Window(Frame):
         return self.glfw.window_should_close(self.handle)
 
     def set_title(self, title):
+        self._title = title
         self.glfw.set_window_title(self.handle, title)
 
     def keep_open(self):
@@ -222,10 +238,7 @@ class Window(Frame):
         imgui.new_frame()
 
     def finish_frame(self):
-        # moderngl keeps the size the screen had when the context was made: set it every frame.
-        self.target.use()
-        self.target.viewport = (0, 0, *self.size)
-        self.target.clear(0, 0, 0, 1)
+        self._clear()
         imgui.backends.opengl3_render_draw_data(imgui.get_draw_data())
         self.glfw.swap_buffers(self.handle)
 
@@ -235,8 +248,7 @@ class Window(Frame):
         self.glfw.poll_events()
 
     def close(self):
-        imgui.backends.opengl3_shutdown()
-        imgui.backends.glfw_shutdown()
+        self._end()
         imgui.destroy_context()
         self.glfw.destroy_window(self.handle)
         self.glfw.terminate()

@@ -36,7 +36,7 @@ class Painter:
         self.greys = textures.texture(ctx, (256, 1), 4, "f1")
         self.table = textures.texture(ctx, (TABLE, 1))
         textures.write(self.greys, colormaps.table("grey", False)[None])
-        self._image = ctx.vertex_array(build(ctx, "image.frag"), [])
+        self._images = {}  # one for each scaling, with a mask and without
         self._mask = ctx.vertex_array(build(ctx, "maskpane.frag"), [])
         self._colours_key = self._table_key = None
 
@@ -48,17 +48,23 @@ class Painter:
         """
         self._fill_tables(document, shown)
         settings, (low, high) = document.stretch, document.limits_at(*shown)
-        kinds = (*stretch.SCALINGS, "histogram")
         opacity = overlay.opacity if overlay.shown else 0.0
-        assign(self._image.program, values=0, state=1, colours=2, table=3, limits=(low, high),
-               kind=kinds.index(settings.kind), contrast=settings.contrast, bias=settings.bias,
+        drawn = self._image_for(settings.kind, "state" in cells and opacity > 0.0)
+        assign(drawn.program, values=0, state=1, colours=2, table=3, limits=(low, high),
+               contrast=settings.contrast, bias=settings.bias,
                nan_colour=PALETTE.nan, inf_colour=PALETTE.infinite,
-               overlay=(*overlay.colour, opacity), outline=overlay.outline,
-               any_mask="state" in cells, **self._shared(place))
+               overlay=(*overlay.colour, opacity), outline=overlay.outline, **self._shared(place))
         for unit, texture in enumerate((cells["values"], cells.get("state", self.greys),
                                         self.colours, self.table)):
             texture.use(unit)
-        self._image.render(moderngl.TRIANGLES, vertices=3)
+        drawn.render(moderngl.TRIANGLES, vertices=3)
+
+    def _image_for(self, scaling, any_mask):
+        key = (*stretch.SCALINGS, "histogram").index(scaling), any_mask
+        if key not in self._images:
+            program = build(self.ctx, "image.frag", kind=key[0], any_mask=any_mask)
+            self._images[key] = self.ctx.vertex_array(program, [])
+        return self._images[key]
 
     def mask(self, overlay, cells, place):
         """Draw the mask pane into the bound target; cells: textures of "state", "confidence"."""

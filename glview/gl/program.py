@@ -22,10 +22,12 @@ def _scalings():
 GENERATED = {"scalings": _scalings}
 
 
-def source(name):
+def source(name, **fixed):
     """Text of `shaders/name`; each `#include "x"` line becomes the file x or a generated text.
 
-    `#line` keeps the compiler's line numbers those of the file.
+    `#line` keeps the compiler's line numbers those of the file.  fixed: values, int or bool, of
+    uniforms that become constants, so that the compiler leaves out what they rule out; software
+    OpenGL computes both sides of every branch.
     """
     if SHADERS is None:
         raise ShaderError("glview's shaders folder is missing; install glview again")
@@ -37,13 +39,18 @@ def source(name):
         return f"{pasted}\n#line {after}"
 
     text = (SHADERS / name).read_text()
-    return re.sub(r'^#include "([\w./]+)"$', include, text, flags=re.M)
+    found = re.sub(r'^#include "([\w./]+)"$', include, text, flags=re.M)
+    for uniform, value in fixed.items():
+        found, count = re.subn(rf"^uniform (int|bool) {uniform};",
+                               rf"const \1 {uniform} = \1({int(value)});", found, flags=re.M)
+        assert count == 1, f"{uniform} in {name}"
+    return found
 
 
-def build(ctx, fragment, vertex="screen.vert"):
-    """The linked program; raises ShaderError with the compiler's message."""
+def build(ctx, fragment, vertex="screen.vert", **fixed):
+    """The linked program; raises ShaderError with the compiler's message.  fixed: see `source`."""
     try:
-        return ctx.program(vertex_shader=source(vertex), fragment_shader=source(fragment))
+        return ctx.program(vertex_shader=source(vertex), fragment_shader=source(fragment, **fixed))
     except moderngl.Error as error:
         raise ShaderError(f"shaders/{fragment}: {error}") from error
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from glview.core import mask, pyramid, tiles
 from glview.core.pyramid import RAW_LEVELS
-from glview.gl import textures
-from glview.gl.area import Cells, buffer_side, newest_around, region_for
+from glview.gl import standin, textures
+from glview.gl.area import Cells, buffer_side, newest_around, region_for, room_for
 from glview.gl.program import assign, build
 
 NOTHING_KNOWN = -1.0
@@ -35,7 +35,7 @@ class Regions:
         self._reach = ctx.vertex_array(build(ctx, "reach.frag"), [])
         self._state = ctx.vertex_array(build(ctx, "state.frag"), [])
         self._keys = {}
-        self.wishes, self._room = {}, 0
+        self.wishes, self._room, self._most = {}, 0, (0, 0)
         self.versions = dict.fromkeys(("image", "confidence", "edits", "reach", "state"), 0)
         self.sharp, self.cells = True, {}
 
@@ -51,13 +51,16 @@ class Regions:
         """
         self.wishes, self.sharp, self._room = {}, True, AT_ONCE
         region = region_for(document, windows, self._held.most // share, self._largest)
-        owner = document.key
+        owner, self._most = document.key, room_for(document, windows, self._largest)
         self._draw_image(document, region, owner, joining)
-        some = self._draw_edits(document, region, owner)  # first: they take what may be put at once
-        some |= self._draw_confidence(document, region, owner)
+        # Edits first: they take what may be put at once.
+        found = {"edits": self._edit_tiles(document, region, owner),
+                 "confidence": self._confidence_tiles(document, region, owner)}
         self.cells = {"values": Cells((self.versions["image"],), self.image.texture, joining.rule,
                                       (("reach", joining.reach),))}
-        if some:
+        if any(found.values()):
+            for kind, nothing in (("edits", 0.0), ("confidence", NOTHING_KNOWN)):
+                self._draw_tiles(kind, region, owner, found[kind], nothing)
             small = region.level > 0 and windows[0].zoom * (1 << region.level) < 1.0
             self._add_mask(document, region, owner, small)
         return region
@@ -90,17 +93,18 @@ class Regions:
         names, plain = (owner, "image", joining), None
         if filled and region.level < RAW_LEVELS:
             names, plain = (owner, "image", (joining, "cleaned")), names
-        maker = self._image_maker(document, joining)
+        scale = standin.scale(document, joining, region.level)
+        maker = self._image_maker(document, joining, scale)
         self._wish_coarser(region, (owner, "image", joining), reduced, maker)
         found = self._tiles("image", region, names, stamp, maker, plain)
         self.sharp &= region.level < RAW_LEVELS or reduced.complete
-        key = (owner, joining, region, found, id(document.preview[0]))
+        key = (owner, joining, region, found, id(document.preview[0]), scale)
         if self._keys.get("image") == key:
             return
         self._start("image", region, (np.nan,))
         rows = []
         if not self.sharp or not found:
-            rows.append((self._held.preview(document), self._preview_row(document, region)))
+            rows.append((self._held.preview(document, scale), self._preview_row(document, region)))
         self._paste(region, rows, self.stores["image"], found)
         self._keys["image"] = key
 
@@ -118,14 +122,15 @@ class Regions:
                 self.wishes[key, stamp] = make
 
     @staticmethod
-    def _image_maker(document, joining):
-        image, reduced, preview = document.image, document.pyramid, document.preview
+    def _image_maker(document, joining, scale):
+        image, reduced, (preview, step) = document.image, document.pyramid, document.preview
 
         def maker(level, ty, tx):
             if level >= RAW_LEVELS and not reduced.stamps.at(level, ty, tx):
                 return None  # nothing of it was read yet
-            return lambda: pyramid.tile(image, reduced, level, ty, tx, tiles.SIZE, joining.rule,
-                                        joining.noise, preview)
+            return lambda: pyramid.tile(
+                image, reduced, level, ty, tx, tiles.SIZE, joining.rule, joining.noise,
+                None if reduced.complete else (standin.scaled(preview, scale), step))
 
         return maker
 
@@ -137,10 +142,9 @@ class Regions:
 
     # confidence, edits, state
 
-    def _draw_confidence(self, document, region, owner):
+    def _confidence_tiles(self, document, region, owner):
         detection, edits, settings = document.detection, document.edits, document.mask
-        values, pools = detection.confidence, document.pools
-        found = ()
+        values, pools, found = detection.confidence, document.pools, ()
         if values is not None or (region.level and edits.any):
             grown = (settings.dilation, settings.shape) if region.level else ()
             stamps = detection.stamps, edits.stamps
@@ -161,30 +165,24 @@ class Regions:
             if region.level and document.twin == "model":
                 names, whole = (*names, "model"), names
             found = self._tiles("confidence", region, names, stamp, maker, whole)
-        key = (owner, region, found)
-        if self._keys.get("confidence") != key:
-            self._start("confidence", region, (NOTHING_KNOWN,))
-            self._paste(region, [], self.stores["confidence"], found)
-            self._keys["confidence"] = key
-        return bool(found)
+        return found
 
-    def _draw_edits(self, document, region, owner):
+    def _edit_tiles(self, document, region, owner):
         edits = document.edits
-        found = ()
-        if region.level == 0 and edits.any:
-            def maker(level, ty, tx):
-                return _cut(edits.plane, edits.shape, ty, tx)
+        if region.level or not edits.any:
+            return ()
 
-            def stamp(level, ty, tx):
-                return edits.stamps.at(level, ty, tx) or None
+        return self._tiles("edits", region, (owner, "edits"),
+                           lambda *place: edits.stamps.at(*place) or None,
+                           lambda _, ty, tx: _cut(edits.plane, edits.shape, ty, tx))
 
-            found = self._tiles("edits", region, (owner, "edits"), stamp, maker)
+    def _draw_tiles(self, kind, region, owner, found, nothing):
+        """Paste tiles into the buffer of their kind; `nothing` where there are none."""
         key = (owner, region, found)
-        if self._keys.get("edits") != key:
-            self._start("edits", region, (0.0,))
-            self._paste(region, [], self.stores["edits"], found)
-            self._keys["edits"] = key
-        return bool(found)
+        if self._keys.get(kind) != key:
+            self._start(kind, region, (nothing,))
+            self._paste(region, [], self.stores[kind], found)
+            self._keys[kind] = key
 
     def _draw_state(self, document, region, owner, threshold):
         settings = document.mask
@@ -254,7 +252,7 @@ class Regions:
         buffer = getattr(self, name)
         self.versions[name] += 1
         width, height = region.size
-        buffer.reserve(buffer_side(width), buffer_side(height))
+        buffer.reserve(buffer_side(width), buffer_side(height), self._most)
         buffer.use()
         buffer.target.viewport = (0, 0, width, height)
         if clear:

@@ -65,14 +65,17 @@ class Buffer:
         self.release()
         self.texture, self.target = made, target
 
-    def reserve(self, width, height):
+    def reserve(self, width, height, room=(0, 0)):
         """Make it at least (width, height).
 
-        A new texture is fresh memory, which is slow, so one that is larger is kept, within limits.
+        A new texture is fresh memory, which is slow: one that is larger is kept, within limits, and
+        one that is too small gives way to one of `room`, which is all that will soon be asked for.
         """
         wide, high = (0, 0) if self.texture is None else self.texture.size
-        if not (width <= wide and height <= high and wide * high <= SPARE * width * height):
-            self.resize(width, height)
+        most = SPARE * max(width * height, room[0] * room[1])
+        if not (width <= wide and height <= high and wide * high <= most):
+            wider, higher = room if self.texture is not None else (0, 0)
+            self.resize(max(width, wider), max(height, higher))
 
     def use(self, *clear):
         """Draw into it from now on: no blending, no scissor, the whole of it; clear it if asked."""

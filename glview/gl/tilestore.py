@@ -1,10 +1,10 @@
 """Tiles that stay on the GPU until others need the room."""
 
 from glview.core import tiles
-from glview.gl import textures
+from glview.gl import standin, textures
 
 FEWEST = 16
-PREVIEWS = 4  # of the documents drawn last; that of one frame's panes is one
+PREVIEWS = 4  # those drawn last; one frame's panes need two, and two for the other side
 PREVIEW_BYTES = 4 << 20  # of one, at most
 
 
@@ -107,22 +107,21 @@ class Tiles:
         """A wish came true; key: (owner, kind, ...)."""
         self.stores[key[1]].put(key, array, stamp)
 
-    def preview(self, document):
-        """The document's preview as a texture of one layer."""
-        owner, preview = document.key, document.preview[0]
-        held = self._previews.pop(owner, None)
+    def preview(self, document, scale=standin.AS_IT_IS):
+        """The document's preview as a texture of one layer; scale: see `standin`."""
+        key, preview = (document.key, scale), document.preview[0]
+        held = self._previews.pop(key, None)
         if held is None:
             while len(self._previews) >= PREVIEWS:
                 self._previews.pop(next(iter(self._previews))).release()
             held = textures.layers(self.ctx, preview.shape[::-1], 1)
-            textures.write(held, preview, layer=0)
-        self._previews[owner] = held
+            textures.write(held, standin.scaled(preview, scale), layer=0)
+        self._previews[key] = held
         return held
 
     def forget(self, document):
         """Free what belongs to a document that was closed."""
         for store in self.stores.values():
             store.forget(document.key)
-        held = self._previews.pop(document.key, None)
-        if held is not None:
-            held.release()
+        for key in [key for key in self._previews if key[0] is document.key]:
+            self._previews.pop(key).release()

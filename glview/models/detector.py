@@ -151,10 +151,11 @@ def load_model(name="auto", device="auto", tiling="seamless", crop=1024, tile=0,
     tiling: "seamless" (default); or as the model's own package does it: "full", the frame in
         one pass, or "cosmic-conn", separate stamps of `crop` pixels.
     tile: size of the seamless tiles, 0 for a good one.
-    precision: "float32"; or "bfloat16" or "float16" for the sums of seamless tiles; the statistics
-        of a frame stay float32, as do networks that come as TorchScript or ONNX, and L.A.Cosmic.
+    precision: "float32"; or "bfloat16" or "float16" for the sums of seamless tiles.  The statistics
+        of a frame stay float32 with float16, which they overflow; networks that come as TorchScript
+        or ONNX, and L.A.Cosmic, stay as they are.
         On a processor with instructions for it, bfloat16 takes 0.65 of the time; on the test
-        frames it changes single confidences by up to 0.1, and up to 0.7 % of the mask's pixels at
+        frames it changes single confidences by up to 0.1, and up to 0.9 % of the mask's pixels at
         the suggested threshold (1.3 % of WFC3-UVIS and decam's).  float16 changes less, up to
         0.006 and 0.1 %, but is ten times slower on a processor: it is for graphics cards.
     Raises ModelError.

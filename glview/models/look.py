@@ -35,6 +35,8 @@ class Look:
         for note in notes:
             task.note(f"{part.info.title}: {note}")
         self._statistics = self._values = self._run = self._exact = None
+        # Of the statistics: float16 would overflow, for they are taken before the normalisation.
+        self._dtype = torch.float32 if task.dtype == torch.float16 else task.dtype
 
     @property
     def whole(self):
@@ -56,7 +58,7 @@ class Look:
             return
         values, self._statistics = self._measure(boxes, progress)
         height, width = task.frame.shape
-        alone = boxes == [(0, 0, height, width)] and task.dtype == torch.float32
+        alone = boxes == [(0, 0, height, width)] and task.dtype == self._dtype
         if alone and not task.tile:
             self._values = values[0][0, 0, :height, :width].cpu().numpy()
 
@@ -65,7 +67,7 @@ class Look:
         while True:
             try:
                 xs = [self._tensor(box)[0][None] for box in boxes]  # (1, 1, H, W) each
-                return self._network.live(xs, progress)
+                return self._network.live(xs, progress, self._dtype)
             except (RuntimeError, MemoryError) as error:
                 if not is_memory(error) or (len(boxes) == 1 and not self.retreat()):
                     advice = "close other programs, or give a tile size and the model ACS-WFC"

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from glview.core.cancel import Cancelled
+from glview.core.coverage import joined, minus
 from glview.models.feed import feed_for
 from glview.models.frame import Frame, level_of
 from glview.models.registry import ModelError
@@ -103,9 +104,9 @@ class Pending:
     def __init__(self, shape, size, gaze=None, known=(), corner=(0, 0)):
         self.size = size
         self._gaze, self._seen = gaze or (lambda: None), None
-        known = set(map(tuple, known))
+        known = joined(known)
         cells = np.add(grid(shape, size), (*corner, *corner))
-        boxes = [box for box in cells.tolist() if tuple(box) not in known]
+        boxes = [box for box in cells.tolist() if minus(box, known)]
         self._left = np.array(boxes, np.int64).reshape(-1, 4)[::-1]  # the next one is the last
 
     def __len__(self):

@@ -58,21 +58,24 @@ class Network:
 
         return lambda x, box=None: self._run([x.to(dtype)], convolve, pairs, box)[0]
 
-    def live(self, xs, poll=lambda fraction: None):
+    def live(self, xs, poll=lambda fraction: None, dtype=torch.float32):
         """(confidences, statistics) with the group statistics pooled over all of xs.
 
         xs: list of (N, 1, H, W) float32, one after the other so that their layers never lie in
-        memory together.  poll(fraction) is called before each convolution.
+        memory together.  poll(fraction) is called before each convolution.  dtype: of the sums,
+        float32 or bfloat16: others overflow before the normalisation.
         """
         rows = list(self.layout.convolutions())
         statistics = []
+        keys = [*self._plain(), *(conv for conv, _, _, _ in rows)]
+        pairs = {key: [one.to(dtype) for one in self._pair(key)] for key in keys}
 
         def summed(x, index):
-            return F.conv2d(x, *self._pair(rows[index][0]), padding=1)  # (N, C, H, W)
+            return F.conv2d(x, *pairs[rows[index][0]], padding=1)  # (N, C, H, W)
 
         def normalised(x, index):
             scale, shift = self._affine(rows[index][1], *statistics[index])
-            shift, scale = shift.float()[:, None, None], scale.float()[:, None, None]
+            shift, scale = shift.to(dtype)[:, None, None], scale.to(dtype)[:, None, None]
             return F.relu_(torch.addcmul(shift, x, scale, out=x))
 
         def convolve(xs, index):
@@ -84,8 +87,7 @@ class Network:
         def again(x):
             return normalised(summed(normalised(summed(x, 0), 0), 1), 1)
 
-        pairs = {key: self._pair(key) for key in self._plain()}
-        return self._run(xs, convolve, pairs, again=again), statistics
+        return self._run([x.to(dtype) for x in xs], convolve, pairs, again=again), statistics
 
     def _run(self, xs, convolve, pairs, box=None, again=None):
         """The U: `convolve(xs, i)` is the i-th convolution with normalisation and ReLU.
@@ -150,11 +152,12 @@ class Network:
 def _placed(tensor, device):
     """float32 on the device; kernels with channels last, so that the convolutions' results are.
 
-    Asking for it in the input alone does not do: with one channel the two orders are the same.
+    Asking for it in the input alone does not do: with one channel the two orders are the same.  So
+    they are in the first kernel, which is why it is copied: `contiguous` would leave its strides.
     """
     tensor = tensor.float().to(device)
     if tensor.ndim == 4:
-        return tensor.contiguous(memory_format=torch.channels_last)
+        return torch.empty_like(tensor, memory_format=torch.channels_last).copy_(tensor)
     return tensor
 
 
@@ -195,13 +198,14 @@ def _joined(skips, xs, pair):
 def _group_moments(xs, groups):
     """Mean and population variance of each group of channels over all pixels of all xs.
 
-    xs: list of (N, C, H, W) float32.  Returns two (C,) float64, equal inside a group.
+    xs: list of (N, C, H, W).  Returns two (C,) float64, equal inside a group.
     Sums of sums are float64, because float32 sums over a frame lose the fourth digit.
     """
     channels = xs[0].shape[1]
     total = torch.zeros(2, channels, dtype=torch.float64, device=xs[0].device)
     for x in xs:
         for rows in x.permute(0, 2, 3, 1).reshape(-1, channels).split(_ROWS):
+            rows = rows.float()
             total[0] += rows.sum(0)
             total[1] += rows.square().sum(0)
     total /= sum(x.numel() for x in xs) // channels

@@ -14,7 +14,8 @@ from glview.files import ReadError, locate, open_images
 WORDS = """
 MAP is a confidence map or a mask: the CR_PROBABILITY of a file if there is one, else its CR_MASK,
 else its first image; MAP[EXT] chooses.  TRUTH is a mask, true where it is not 0: the extension
-TRUTH if there is one, else CR_MASK, else the first image; TRUTH[EXT] chooses.
+TRUTH if there is one, else CR_MASK, else the first image; TRUTH[EXT] chooses.  A mask of which
+more than half is not 0 is refused: it is rather a picture.
 
 A pixel is predicted where its confidence is above the threshold.  An object is found if one of its
 pixels is predicted; a predicted object without a true pixel is a false one.  Up to 64 megapixels
@@ -26,6 +27,7 @@ examples:
   glview score map.fits truth.fits --ignore 'dq.fits[DQ]' --ignore-bits 6 --plot roc.png
 """
 RATES = (1e-4, 1e-3, 1e-2)
+MOST_TRUE = 0.5  # share of the pixels above which it is rather a picture than a mask
 
 
 def parser():
@@ -85,8 +87,9 @@ def _scores(options):
     image = _image(options.map, ("CR_PROBABILITY", "CR_MASK"))
     truth_image = _image(options.truth, ("TRUTH", "CR_MASK"))
     _check_shape(image, truth_image)
-    confidence = _confidence(image)
-    truth, ignored = _masks(truth_image, options)
+    notes = []
+    confidence = _confidence(image, options.map, notes)
+    truth, ignored = _masks(truth_image, options, notes)
     threshold = options.threshold
     if threshold is None:
         threshold = float(image.header.get("CRTHRESH", 0.5))
@@ -94,7 +97,7 @@ def _scores(options):
     tally.add(confidence, truth, ignored)
     curve, objects = tally.curve(), score_objects(confidence, truth, ignored, threshold)
     return {
-        "map": image.name, "truth": truth_image.name,
+        "map": image.name, "truth": truth_image.name, "notes": notes,
         "pixels": confidence.size, "ignored": tally.ignored, "nan": tally.unknown,
         "true_pixels": curve.positives, "exact": tally.exact,
         "is_mask": bool(((confidence == 0) | (confidence == 1) | np.isnan(confidence)).all()),
@@ -155,28 +158,48 @@ def _image(name, extensions):
     return images[0]
 
 
-def _confidence(image):
+def _confidence(image, name, notes):
     """(H, W) float32; a map of whole numbers is a mask."""
     height, width = image.shape
-    confidence = image.read32(0, height, 0, width)
-    return (confidence > 0).astype(np.float32) if image.dtype.kind in "iu" else confidence
+    if image.dtype.kind in "iu":
+        return _true(image, image[:, :], name, notes).astype(np.float32)
+    return image.read32(0, height, 0, width)
 
 
-def _masks(image, options):
+def _true(image, values, name, notes):
+    """(H, W) bool: where a mask is not 0.
+
+    values: of the image, perhaps without some bits; name: as it was typed; notes: list that gets
+    what the user should know of them.  Raises UsageError for what is rather a picture.
+    """
+    true = values != 0
+    share, ends = np.count_nonzero(true) / values.size, (int(values.min()), int(values.max()))
+    held = f"values from {ends[0]} to {ends[1]}"
+    if share > MOST_TRUE:
+        raise UsageError(f"{image.name} is no mask: {100 * share:.0f} % of its pixels are not 0 "
+                         f"({held}), and a mask is 0 where there is no ray; {name}[EXT] chooses "
+                         "another extension")
+    if ends not in ((0, 0), (0, 1), (1, 1)):
+        notes.append(f"{image.name} holds {held}: each that is not 0 counts as a ray")
+    return true
+
+
+def _masks(image, options, notes):
     """(truth, ignored), both (H, W) bool."""
     truth, bits = image[:, :], options.ignore_bits
     if truth.dtype.kind == "f" and not np.array_equal(truth, np.rint(truth)):
-        raise UsageError(f"{image.name} is no mask, for it holds fractions: a truth is 0 where "
-                         f"there is no ray; {options.truth}[EXT] chooses an extension")
+        raise UsageError(f"{image.name} is no mask, for it holds fractions or NaN: a truth is 0 "
+                         f"where there is no ray; {options.truth}[EXT] chooses an extension")
     if options.ignore is not None:
         other = _image(options.ignore, ("IGNORE", "DQ"))
         _check_shape(image, other)
         ignored = other[:, :]
-        return truth > 0, ignored != 0 if bits is None else _whole(ignored) & bits != 0
+        ignored = ignored != 0 if bits is None else _whole(ignored) & bits != 0
+        return _true(image, truth, options.truth, notes), ignored
     if bits is None:
-        return truth > 0, np.zeros(truth.shape, bool)
+        return _true(image, truth, options.truth, notes), np.zeros(truth.shape, bool)
     truth = _whole(truth)
-    return truth & ~bits != 0, truth & bits != 0
+    return _true(image, truth & ~bits, options.truth, []), truth & bits != 0
 
 
 def _whole(values):
@@ -213,6 +236,7 @@ def table(found):
     yield f"{found['map']} against {found['truth']}"
     yield (f"{found['pixels']} pixels, {found['ignored']} ignored, {found['true_pixels']} true"
            + (f", {found['nan']} NaN count as not predicted" if found["nan"] else ""))
+    yield from found["notes"]
     how = "every confidence" if found["exact"] else "65536 bins"
     yield f"ROC: area {_share(found['auc'], 5)} (from {how}); average precision " \
           f"{_share(found['average_precision'])}"

@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
+from glview.ui.action import has_mask, has_objects
 from glview.ui.compareactions import COMPARE
 from glview.ui.fileactions import EDIT, FILE, HELP
 from glview.ui.maskactions import MASK, TOOLS
 from glview.ui.objectactions import OBJECTS
+from glview.ui.status import NOT_COUNTED, uncounted
 from glview.ui.viewactions import DISPLAY, VIEW
 
 ACTIONS = (*FILE, *EDIT, *TOOLS, *VIEW, *DISPLAY, *COMPARE, *MASK, *OBJECTS, *HELP)
@@ -32,9 +34,18 @@ def press_keys(desk, keyboard):
             if action.enabled(desk):
                 action.run(desk)
             else:
-                document = desk.workspace.document
-                desk.workspace.told = ((document is not None and document.readonly)
-                                       or f"{action.label}: nothing to do that with")
+                desk.workspace.told = _why_not(desk, action)
+
+
+def _why_not(desk, action):
+    """Why an action cannot be run now."""
+    document = desk.workspace.document
+    if document is not None and document.readonly:
+        return document.readonly
+    waits = uncounted(desk, document) if action.enabled is has_objects else ""
+    if waits and has_mask(desk):
+        waits = NOT_COUNTED  # the line at the foot tells how far it is
+    return f"{action.label}: {waits or 'nothing to do that with'}"
 
 
 def hold_keys(desk, keyboard, free):

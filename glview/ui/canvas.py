@@ -16,6 +16,7 @@ from glview.ui.faults import hatch
 from glview.ui.numbers import Numbers
 from glview.ui.outlines import COLOURS, draw_lines, draw_region
 from glview.ui.states import draw_selected
+from glview.ui.status import NOT_COUNTED, uncounted
 from glview.ui.widgets import mark, wrapped
 
 ZOOM_PER_NOTCH = 1.25
@@ -61,7 +62,7 @@ class Canvas:
         at = seen.to_image((mouse.y + 0.5 - corner.y) * scale.y,
                              (mouse.x + 0.5 - corner.x) * scale.x)
         held = imgui.is_item_active() or imgui.is_item_deactivated()  # the button may go up outside
-        if held or imgui.is_item_hovered():
+        if imgui.is_mouse_pos_valid() and (held or imgui.is_item_hovered()):
             self._input(desk, document, seen, at, name)
         self._laid_out.append((name, size, corner, scale, imgui.get_window_draw_list()))
 
@@ -238,6 +239,8 @@ def _select(desk, document, pixel):
     number = desk.reviewer.at(document, *pixel) if _inside(pixel, document) else -1
     if number >= 0:
         document.review.selected = document.review.order.place(number)
+    elif document.has_mask and uncounted(desk, document):
+        desk.workspace.told = f"No object can be chosen: {NOT_COUNTED}"
 
 
 def _pan(workspace, document, seen):

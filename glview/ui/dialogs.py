@@ -5,6 +5,7 @@ from imgui_bundle import imgui
 import glview
 from glview.ui.actions import ACTIONS, MOUSE
 from glview.ui.restore import ask_restore
+from glview.ui.savedialog import saved_dialog
 from glview.ui.widgets import mark, wrapped
 
 
@@ -15,8 +16,8 @@ def draw_dialogs(desk):
             continue
         size = imgui.get_main_viewport().size
         imgui.set_next_window_pos((size.x / 2, size.y / 2), imgui.Cond_.appearing.value, (0.5, 0.5))
-        imgui.set_next_window_size((min(680, size.x - 20), min(620, size.y - 20)),
-                                   imgui.Cond_.appearing.value)
+        height = min(HEIGHTS.get(name, 620), size.y - 20)
+        imgui.set_next_window_size((min(680, size.x - 20), height), imgui.Cond_.appearing.value)
         visible, kept = imgui.begin(title, True, imgui.WindowFlags_.no_docking.value)
         if visible:
             body(desk)
@@ -86,11 +87,13 @@ def _about(desk):
         wrapped(line)
 
 
+HEIGHTS = {"saved": 320}
 DIALOGS = {
     "help": ("Keys and mouse", _help),
     "palette": ("Commands", _palette),
     "header": ("FITS header", _header),
     "about": ("About glview", _about),
+    "saved": ("What is saved", saved_dialog),
 }
 
 

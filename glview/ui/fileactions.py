@@ -43,6 +43,7 @@ FILE = (
            lambda desk: desk.library.save(beside=True), has_mask),
     Action("File", "Save CR-cleaned image with the mask", (),
            lambda desk: desk.library.save(clean=True), has_mask),
+    Action("File", "What is saved...", (), _open("saved"), always),
     Action("File", "Read the file again", ("Ctrl+R",), lambda desk: desk.library.reload(),
            lambda desk: bool(desk.workspace.entries)),
     Action("File", "Next file", ("Tab",), lambda desk: desk.library.step(+1), _many),

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 from imgui_bundle import imgui
 
+from glview.ui.maskdrag import MaskDrag
 from glview.ui.plot import Plot
 from glview.ui.widgets import count, tip
 
@@ -15,21 +16,19 @@ LEAST = 40.0  # height of a plot
 
 
 class Histograms:
-    """The panel.  It remembers what part of the values it shows, and what a drag began with."""
+    """The panel.  It remembers what part of the values it shows, and what is dragged."""
 
     def __init__(self):
         self._pixels, self._confidence, self._areas = map(Plot, ("pixels", "confidences", "areas"))
         self._shown = None  # (document's key, low, high) of a span chosen by the wheel, or held
-        self._dragged = None
+        self._drag = MaskDrag()
 
     def draw(self, desk):
         """Draw the panel; limits become the user's, a new threshold is one step of the history."""
         document = desk.workspace.document
         if document is None:
             return
-        if self._dragged is not None and (self._dragged[0] is not document
-                                          or not imgui.is_any_item_active()):
-            self._settle()  # another file came, or the panel went away, while the line was held
+        self._drag.rescue(document)
         room, gap = imgui.get_content_region_avail(), imgui.get_style().item_spacing
         across = room.x > 2.5 * room.y
         line = imgui.get_text_line_height_with_spacing()
@@ -98,19 +97,12 @@ class Histograms:
         plot = self._confidence
         value = plot.draw(desk, size, heights, (0.0, 1.0), lines, (threshold, 1.0), ("0", "1"))
         if imgui.is_item_activated() and plot.held is not None:
-            self._dragged = document, document.mask
-        if value is not None and self._dragged is not None:
+            self._drag.begin(document)
+        if value is not None and self._drag.held:
             document.mask = replace(document.mask, threshold=round(min(max(value, 0.0), 1.0), 4))
         if imgui.is_item_deactivated():
-            self._settle()
+            self._drag.end()
         _explain(plot, found, "pixel", f"threshold {threshold:.3f}")
-
-    def _settle(self):
-        """End a drag of the threshold: one step in the history of the document it began on."""
-        if self._dragged is not None:
-            document, before = self._dragged
-            document.settle(before, document.mask)
-            self._dragged = None
 
     def _draw_areas(self, desk, document, size):
         found = desk.measurer.areas(document)

@@ -69,7 +69,9 @@ class Layout:
         self.files.poll(desk.library)
         _menu(desk)
         _status(desk)
+        imgui.push_style_color(imgui.Col_.window_bg.value, (0, 0, 0, 0))  # see _lies_on_the_ground
         space = imgui.dock_space_over_viewport()
+        imgui.pop_style_color()
         node = imgui.internal.dock_builder_get_node(space)
         if self._reset or (node is not None and node.is_leaf_node() and not node.windows):
             _arrange(space)
@@ -107,12 +109,24 @@ def _panel(desk, name, body):
         flags |= kinds.no_scrollbar.value | kinds.no_scroll_with_mouse.value
     if not imgui.get_io().want_text_input:
         flags |= kinds.no_nav_inputs.value  # Tab is the next file; in a field, the next field
+    if _lies_on_the_ground(name):
+        flags |= kinds.no_background.value
     visible, _ = imgui.begin(name, None, flags)
     if bare:
         imgui.pop_style_var()
     if visible:
         body(desk)
     imgui.end()
+
+
+def _lies_on_the_ground(name):
+    """Whether a panel is docked in the window itself, which is cleared with a panel's colour: to
+    fill all panels with it again takes software OpenGL a quarter of a frame."""
+    panel = imgui.internal.find_window_by_name(name)
+    node = None if panel is None else panel.dock_node
+    while node is not None and node.parent_node is not None:
+        node = node.parent_node
+    return node is not None and node.is_dock_space()
 
 
 def _menu(desk):

@@ -6,6 +6,8 @@ from imgui_bundle import imgui
 
 from glview.core.mask import MAX_DILATION
 from glview.tools import TOOLS
+from glview.ui.maskdrag import MaskDrag
+from glview.ui.status import compiling_bar, uncounted
 from glview.ui.widgets import choice, count, mark, tip
 
 TOOLS_IN_LINE = 4
@@ -13,20 +15,18 @@ SHAPES = {"square": "Square", "disk": "Disk", "diamond": "Diamond"}
 
 
 class MaskPanel:
-    """Remembers what a slider that is dragged began with, for one step of undo."""
+    """Remembers which slider is dragged, for one step of undo."""
 
     def __init__(self):
-        self._dragged = None
+        self._drag = MaskDrag()
 
     def draw(self, desk):
         """Draw the panel; threshold and dilation become steps of the document's history."""
         document = desk.workspace.document
         if document is None:
             return
-        if self._dragged is not None and (self._dragged[0] is not document
-                                          or not imgui.is_any_item_active()):
-            self._settle()  # another file came, or the panel went away, while the slider was held
-        _counts(document)
+        self._drag.rescue(document)
+        _counts(desk, document)
         imgui.push_item_width(-imgui.get_font_size() * 5.5)
         self._slide(desk, document, "Threshold", "threshold", imgui.slider_float, 0.0, 1.0, "%.3f")
         tip("Pixels whose confidence is above this are in the mask")
@@ -45,18 +45,11 @@ class MaskPanel:
         changed, value = slider(label, getattr(document.mask, name), *span)
         mark(desk, label)
         if imgui.is_item_activated():
-            self._dragged = document, document.mask
-        if changed and self._dragged is not None:
+            self._drag.begin(document)
+        if changed and self._drag.held:
             document.mask = replace(document.mask, **{name: min(max(value, span[0]), span[1])})
         if imgui.is_item_deactivated():
-            self._settle()
-
-    def _settle(self):
-        """End a drag: one step in the history of the document it began on."""
-        if self._dragged is not None:
-            document, before = self._dragged
-            document.settle(before, document.mask)
-            self._dragged = None
+            self._drag.end()
 
 
 def _suggestion(desk, document):
@@ -105,11 +98,13 @@ def _tools(desk):
     tip("[ and ] change it")
 
 
-def _counts(document):
+def _counts(desk, document):
     review = document.review
     added, deleted = document.edits.added, document.edits.deleted
-    if review.objects is None:
-        imgui.text_disabled("counting..." if document.has_mask else "no mask yet; D detects")
+    if review.objects is None and document.has_mask and desk.compiler.share is not None:
+        compiling_bar(desk)
+    elif review.objects is None:
+        imgui.text_disabled(uncounted(desk, document))
     else:
         total = document.image.shape[0] * document.image.shape[1]
         imgui.text(f"{count(len(review.objects), 'object')}, {count(review.pixels, 'pixel')} "

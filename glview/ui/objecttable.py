@@ -7,6 +7,7 @@ from imgui_bundle import imgui
 from glview.core.listing import SAID
 from glview.core.verdicts import STATES
 from glview.ui.states import COLOURS, WORDS
+from glview.ui.status import uncounted
 from glview.ui.widgets import choice, mark, tip
 
 NAME = "Object table"
@@ -121,6 +122,9 @@ def _rules(desk, listing):
     listing.rules = replace(rules, above=max(0, above), said=said, **switches)
     if len(listing.order) < len(listing.rows):
         words = f"{len(listing.order):,} of {len(listing.rows):,}"
+    else:
+        words = uncounted(desk, desk.workspace.document)
+    if words:
         _beside(imgui.calc_text_size(words).x + unit)
         imgui.text_disabled(words)
 

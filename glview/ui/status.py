@@ -6,10 +6,14 @@ from glview.budget import size_text
 from glview.ui.compare import words as compared
 from glview.ui.widgets import mark
 
+NOT_COUNTED = "the objects are not counted yet"
+
 
 def status_line(desk):
     """Draw the line at the foot of the window."""
     document = desk.workspace.document
+    if desk.workspace.told.endswith(NOT_COUNTED) and not uncounted(desk, document):
+        desk.workspace.told = ""  # it holds no longer
     gap, end = imgui.get_font_size(), imgui.get_window_width()
     end -= 2 * imgui.get_style().window_padding.x
     words, left = doing(desk, document), "" if document is None else desk.readout.text
@@ -30,9 +34,28 @@ def _wide(text):
     return imgui.calc_text_size(text).x
 
 
+def uncounted(desk, document):
+    """Why nothing is known of the objects of a document yet; "" once they are counted."""
+    if document is None or document.review.objects is not None:
+        return ""
+    if not document.has_mask:
+        return document.readonly or "no mask yet; D detects"
+    return desk.compiler.words or "counting..."
+
+
+def compiling_bar(desk):
+    """How far the compiling is, in a line of text; draw it only while there is something of it."""
+    share, height = desk.compiler.share or 0.0, imgui.get_text_line_height()
+    imgui.push_style_var(imgui.StyleVar_.frame_padding, (0.0, 0.0))
+    imgui.progress_bar(share, (-1.0, height), f"compiling: {share:.0%}")
+    imgui.pop_style_var()
+    mark(desk, "compiling")
+
+
 def doing(desk, document):
     """What is going on, the most important first."""
-    words = [desk.workspace.told, compared(desk.workspace), desk.busy_words]
+    words = [desk.workspace.told, compared(desk.workspace), desk.busy_words,
+             desk.compiler.words]
     words.append(_loading(desk, document))
     if document is not None:
         words.append(f"zoom {desk.workspace.view.zoom:.4g}")

@@ -6,7 +6,8 @@ from imgui_bundle import imgui
 from glview.core.objects import RANKS
 from glview.core.verdicts import STATES
 from glview.ui.states import COLOURS, WORDS, colour_of, sign
-from glview.ui.widgets import choice, count, mark
+from glview.ui.status import uncounted
+from glview.ui.widgets import choice, count, mark, wrapped
 
 LABELS = {"area": "Area", "flux": "Flux", "confidence": "Confidence"}
 SIDE = 84
@@ -62,6 +63,9 @@ class ThumbnailsPanel:
 
 def _head(desk, document):
     listing = desk.listing
+    if words := uncounted(desk, document):
+        wrapped(words)
+        return
     total, shown = len(listing.rows), len(listing.order)
     words = count(total, "object")
     imgui.align_text_to_frame_padding()

@@ -1,0 +1,53 @@
+"""What the next save of a document is going to write, worked out by a worker while it is asked."""
+
+from dataclasses import replace
+
+from glview import saving
+from glview.files.commit import SaveError
+
+
+class Foresight:
+    """known: what was worked out last, a files.foresee.Foreseen; or why nothing can be saved."""
+
+    def __init__(self, workspace, jobs):
+        self.workspace, self._jobs = workspace, jobs
+        self._asked = self._answered = self.known = None
+
+    def of(self, document):
+        """Once a frame, while it is wanted: a Foreseen, a sentence that says why there is none, or
+        None while it is being worked out."""
+        if words := self._hindered(document):
+            return words
+        choices, last = self.workspace.saving, document.history.last
+        key = document.key, document.mask_key, document.saved, choices, id(last)
+        if key != self._asked and not self._jobs.has("foresee"):
+            self._ask(document, key, choices)
+        return self.known if self._answered == key else None
+
+    def _hindered(self, document):
+        if document is None:
+            return "No picture is open."
+        if document.image.path is None:
+            return "This picture has no file; its mask goes to the program that opened the window."
+        if document.readonly:
+            return document.readonly
+        if document.detection.running:
+            return "A model is at work; what it comes to is known when it is done."
+        return "" if document.has_mask else "There is no mask to save yet: detect, or paint one."
+
+    def _ask(self, document, key, choices):
+        self._asked, detection = key, replace(document.detection)
+        settings, edits = document.mask, document.edits.plane.copy()
+        more = {"verdicts": dict(document.verdicts), "dq": choices.dq or document.dq,
+                "look": document.stretch, "choices": choices}
+
+        def work(cancelled):
+            try:
+                return saving.foresee(document.image, detection, settings, edits, **more)
+            except SaveError as error:
+                return f"It cannot be saved so: {error}"
+
+        def done(found):
+            self._answered, self.known = key, found
+
+        self._jobs.start("foresee", work, done, lambda error: done(f"It is not known: {error}"))
