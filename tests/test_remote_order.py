@@ -32,8 +32,8 @@ def test_the_child_turns_to_where_the_person_looks(tmp_path):
     events += wait(detection)
     order = boxes(events)
     assert len(order) == 25 * 25
-    assert np.array_equal(joined(events, (800, 800)),
-                          init_model("ACS-WFC", "cpu", tile=32).detect_cr(frame((800, 800))))
+    wanted = init_model("ACS-WFC", "cpu").detect_cr(frame((800, 800)))  # small tiles take long
+    assert np.abs(joined(events, (800, 800)) - wanted).max() < 2e-6
     turn = order.index((768, 0, 800, 32))
     assert seen <= turn < seen + 100, "it did not turn soon"
     assert rises([far(box, (0, 0)) for box in order[:turn]])

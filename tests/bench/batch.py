@@ -12,6 +12,7 @@ from bench.programs import ProgramError, environment, glview
 SIZE, MODEL = 4, "ACS-WFC"
 COUNTS = 20, 3  # frames, a night's; with --quick
 OVERHEAD = 10  # per cent over the network alone
+WAITING = ("env", "OMP_WAIT_POLICY=PASSIVE")  # as in glview detect: it changes the searches, too
 ALONE = """
 import sys, time
 import numpy as np
@@ -66,7 +67,7 @@ def _batch(home, folder, name):
 
 
 def _alone(frames, count):
-    words = [sys.executable, "-c", ALONE, str(frames.path(SIZE)), MODEL, str(count)]
+    words = [*WAITING, sys.executable, "-c", ALONE, str(frames.path(SIZE)), MODEL, str(count)]
     return float(_run(words, frames.folder))
 
 
