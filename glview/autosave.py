@@ -135,7 +135,7 @@ class Autosave:
             self.workspace.notify(f"{name}: edits that were not saved cannot be restored: "
                                   f"{trouble}")
         self._begin(kept, Mirror(type(document.history)()), 0)
-        kept.on_disk = document.history.saved, document.saved
+        kept.on_disk = _on_disk(kept)
         if found is not None and found.search and not found.search.adds_to(document):
             found = replace(found, search=None)
         if found is not None and found.empty:
@@ -217,7 +217,7 @@ class Autosave:
             kept.findings.know(number, one.confidence)
         confidence, kept.due = document.detection.confidence, True
         kept.told = 0 if standing(document) is None else kept.findings.number(confidence)
-        kept.on_disk = document.history.saved, document.saved
+        kept.on_disk = _on_disk(kept)
         self.workspace.told = "Restored what was not saved; Ctrl+S saves it"
 
     # what is done now
@@ -236,8 +236,8 @@ class Autosave:
         if not mirror.same(document.history):
             self._write(kept, mirror.news(document.history))
             kept.due = True
-        saved = document.history.saved, document.saved
-        if saved[0] is not kept.on_disk[0] or saved[1] != kept.on_disk[1]:
+        saved = _on_disk(kept)
+        if saved[0] is not kept.on_disk[0] or saved[1:] != kept.on_disk[1:]:
             kept.on_disk = saved
             self._was_saved(kept)
         now = detection.stamps.now, detection.running
@@ -258,6 +258,8 @@ class Autosave:
         elif not kept.mirror.empty:
             self._write(kept, kept.mirror.saved(document.history, whole, kept.entry.stamp))
             kept.due, kept.told = True, 0 if whole else kept.told
+        else:  # its log begins with the stamp of the file
+            self._begin(kept, kept.mirror, 0)
 
     def _clear(self, kept):
         """Nothing needs to be kept: the document is on disk as it is, or unwanted."""
@@ -285,3 +287,9 @@ class Autosave:
             if words:
                 self.workspace.notify(words)
             self._told = words
+
+
+def _on_disk(kept):
+    """What the last save of a Kept's file was of; another of its pictures is a save of it, too."""
+    document = kept.document
+    return document.history.saved, document.saved, document.lossy, kept.entry.stamp

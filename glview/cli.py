@@ -166,6 +166,8 @@ def _run(options):
 def _show(names, options):
     from glview import library, session
 
+    if "" in names:  # from a variable of the shell that was never set
+        raise UsageError("a name is empty: name a file, or none for a window to drop files on")
     if options.screenshot == "":
         raise UsageError("--screenshot needs the name of a file to write")
     if options.screenshot and not names:

@@ -124,8 +124,9 @@ class Document:
     {(y, x): "accepted" or "rejected"}, by a pixel of the object that was judged.  sky: (y, x) ->
     text of the position on the sky, or None.  dq: the convention of the flags that were saved with
     it; cleaned: the file that holds its CR_CLEANED; each None if there is none.  saved: the stamp
-    of the confidence that is on disk; lossy: as less than is known here.  seen, level: the box of
-    it that the panes show, or None, and the pyramid level they are drawn from.  key: names the
+    of the confidence that is on disk; lossy: as less than is known here; stored: there is one, even
+    if none is shown any more.  seen, level: the box of it that the panes show, or None, and the
+    pyramid level they are drawn from.  key: names the
     document in caches, which may outlive it; unlike its id() it never comes again while a cache
     holds it.  whole: False for what is seen of a file while the rest is still being unpacked.
     twin: what sets a copy apart that is drawn for comparison, see `comparing`.
@@ -153,7 +154,7 @@ class Document:
         self.dq = self.cleaned = None
         self.sky = self.seen = None
         self.saved = self.level = 0
-        self.lossy = False
+        self.lossy = self.stored = False
         self._known = {}
 
     @property
@@ -234,7 +235,7 @@ class Document:
         """True if there is a mask that is not on disk as it is now."""
         detection = self.detection
         new = detection.owed if detection.running else detection.stamps.now != self.saved
-        unsaved = detection.confidence is not None and new
+        unsaved = (detection.confidence is not None or self.stored) and new
         return self.has_mask and (self.history.changed or unsaved)
 
     @property
@@ -246,8 +247,8 @@ class Document:
 
     @property
     def has_mask(self):
-        """True if there is anything a mask could be made of."""
-        return self.detection.confidence is not None or self.edits.revision > 0
+        """True if there is anything a mask could be made of, or a saved one that it replaces."""
+        return self.detection.confidence is not None or self.edits.revision > 0 or self.stored
 
     def change(self, **settings):
         """Replace settings of the mask as one step that can be undone."""

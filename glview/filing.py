@@ -1,7 +1,7 @@
 """Keeps the confidences of documents in files of their own, in workers."""
 
 from glview.files import confidence as sidecar
-from glview.findings import about, plain, standing, wanted
+from glview.findings import NOTHING, about, plain, standing, wanted
 from glview.recording import Recorder
 
 
@@ -61,6 +61,7 @@ class Filing:
         """Write the file of a Finding, in a worker."""
         number, findings = kept.findings.number(finding.confidence), kept.findings
         path, told = kept.place.confidence(number), about(finding)
+        findings.begin(number)
 
         def work(cancelled):
             sidecar.write(path, finding.confidence, told, cancelled)
@@ -78,14 +79,17 @@ class Filing:
 
     def _tell_found(self, kept):
         """Tell the log of what is shown, once it has a file."""
-        found = standing(kept.document)
+        found, detection = standing(kept.document), kept.document.detection
         number = 0 if found is None else kept.findings.number(found.confidence)
-        if number in kept.findings.files and number != kept.told:
-            kept.told = number
+        gone = detection.confidence is None and not detection.running
+        if number == kept.told or not (gone or number in kept.findings.files):
+            return
+        kept.told, told = number, NOTHING
+        if not gone:
             told = {"file": kept.place.confidence(number).name, "covered": found.covered,
                     "provenance": plain(found.provenance)}
-            for entry in kept.mirror.found(told):
-                self._writer.write(kept.log, entry)
+        for entry in kept.mirror.found(told):
+            self._writer.write(kept.log, entry)
 
     def _not_kept(self, kept, error):
         if not isinstance(error, OSError | sidecar.TooLargeError):

@@ -15,6 +15,7 @@ from glview.files.editlog import LogError
 from glview.files.entrycheck import boxes_in, check
 
 MOST_HELD = 4 << 30  # bytes of the confidences that come back
+NOTHING = {"file": "-"}  # what a log says was found, once that is shown no more
 
 
 class Findings:
@@ -22,6 +23,7 @@ class Findings:
 
     def __init__(self, files=()):
         self.files, self._hopeless, self._known = set(files), set(), {}
+        self._stale = set()  # of the files, those that hold what it was before it was filled
         self._newest = max(self.files, default=0)
 
     def number(self, confidence):
@@ -40,13 +42,19 @@ class Findings:
         self._known[number] = weakref.ref(confidence)
 
     def filled(self, confidence):
-        """It is being changed: its file holds another one from now on."""
+        """It is being changed, and has to be written anew; by its number, for steps name that."""
         self._known = {number: known for number, known in self._known.items()
-                       if known() is not None and known() is not confidence}
+                       if known() is not None}
+        filled = {number for number, known in self._known.items() if known() is confidence}
+        self._stale, self._hopeless = self._stale | filled, self._hopeless - filled
+
+    def begin(self, number):
+        """Its file is being written; what is filled from now on may not be in it."""
+        self._stale.discard(number)
 
     def has(self, confidence):
-        """True if there is a file of it."""
-        return self.number(confidence) in self.files
+        """True if there is a file of it, as it is now."""
+        return self.number(confidence) in self.files - self._stale
 
     def lacks(self, confidence):
         """True if there is none, and can be one."""
@@ -100,13 +108,15 @@ def standing(document):
 
 
 def wanted(document):
-    """The Findings that should be in files, the most urgent first."""
-    history = document.history
-    found = [standing(document)]
+    """The Findings that should be in files, the most urgent first; what is being filled is not one
+    yet."""
+    history, run = document.history, document.detection.run
+    found, target = [standing(document)], None if run is None else run.target
     for step in (*reversed(history.done), *history.undone):
         if isinstance(step, Searched):
             found += [step.before, step.after]
-    return [one for one in found if one is not None and one.confidence is not None]
+    return [one for one in found
+            if one is not None and one.confidence is not None and one.confidence is not target]
 
 
 def about(finding):

@@ -13,7 +13,8 @@ from glview.core.crew import step_back
 LANES = {"quick": 3, "background": 2, "saved": 2, "save": 1, "watch": 1}
 LANE_OF = {"reduce": "background", "saved": "saved", "sky": "background",
            "keep": "background", "record": "background", "histogram": "background",
-           "region": "background", "pickable": "background", "save": "save", "watch": "watch"}
+           "region": "background", "pickable": "background", "foresee": "background",
+           "save": "save", "watch": "watch"}
 
 QUIET = ("watch", "warm")  # what nobody waits for
 
@@ -25,16 +26,16 @@ class Jobs:
     wake: called from a worker when a result is ready; it may be called from any thread.
     """
 
-    def __init__(self, wake=lambda: None, lanes=LANES):
+    def __init__(self, wake=lambda: None):
         self._results = queue.SimpleQueue()
         self._wake = wake
         self._newest = {}
         self._tickets = 0
-        self._waiting = {lane: queue.SimpleQueue() for lane in lanes}
+        self._waiting = {lane: queue.SimpleQueue() for lane in LANES}
         # Daemons, for some work cannot be interrupted, and the program ends without it.
         self._threads = {lane: [threading.Thread(target=self._work, args=(self._waiting[lane],),
                                                  name=f"glview-job-{lane}", daemon=True)
-                                for _ in range(count)] for lane, count in lanes.items()}
+                                for _ in range(count)] for lane, count in LANES.items()}
         for threads in self._threads.values():
             for thread in threads:
                 thread.start()
@@ -97,7 +98,7 @@ class Jobs:
         for lane, threads in self._threads.items():
             for _ in threads:
                 self._waiting[lane].put(None)
-        for thread in self._threads.get("save", ()):
+        for thread in self._threads["save"]:
             thread.join()
         self._newest.clear()
 

@@ -91,6 +91,7 @@ class Keeper:
         detection = replace(document.detection, provenance=known,
                             coverage=coverage and coverage.copy())
         step, stamp, settings = document.history.last, detection.stamps.now, document.mask
+        filled = detection.run is not None and detection.run.shown
         choices, entries = self.workspace.saving, tuple(self.workspace.entries)
         less = saving.lacking(detection, choices)
         wait = self._before(document, known["save"], not less)
@@ -114,8 +115,7 @@ class Keeper:
             else:
                 for one in written:
                     one.sides[result.path] = result.side
-            document.history.mark_saved(step)
-            document.saved, document.lossy = stamp, bool(less)
+            _mark_saved(document, detection, filled, step, stamp, bool(less))
             why = f": {result.why}" if result.why else ""
             self.workspace.unsay(document.image.name, "NOT SAVED")
             what = "the mask and the CR-cleaned image" if clean else "the mask"
@@ -139,6 +139,18 @@ class Keeper:
             self.update()
 
         self._jobs.start("save", work, done, failed)
+
+
+def _mark_saved(document, detection, filled, step, stamp, lossy):
+    """A document is on disk as it was when step was its last, with the detection as of a stamp.
+
+    filled: a search was filling that; then what was there before it is no more on disk.
+    """
+    document.history.mark_saved(step)
+    document.saved, document.lossy = stamp, lossy
+    document.stored = detection.confidence is not None
+    if filled:
+        detection.run.on_disk = False
 
 
 def _opened_from(path, entries):

@@ -35,8 +35,9 @@ class Measurer:
             return found
         edges = histogram.edges_between(low, high, BINS)
         key = ref(sample), low, high  # of a closed document nothing is kept
-        return self._latest(document, "pixels", key, [lambda cancelled: histogram.of_sorted(
-            sample.values, edges, len(sample.values), sample.total)])
+        return self._latest(document, "pixels", key, lambda: [
+            lambda cancelled: histogram.of_sorted(sample.values, edges, len(sample.values),
+                                                  sample.total)])
 
     @property
     def counted(self):
@@ -74,18 +75,20 @@ class Measurer:
                          done, self._failed)
 
     def confidence(self, document):
-        """The Histogram of the confidence map, or None while there is none."""
+        """The Histogram of the confidence where it was searched, or None while there is none."""
         detection, edges = document.detection, histogram.edges_between(0.0, 1.0, BINS)
         confidence = detection.confidence
         if confidence is None:
             return None
 
-        def count(sampled):
-            return lambda cancelled: histogram.of_confidence(confidence, edges, sampled, cancelled)
+        def begin():
+            boxes = detection.gaps and detection.gaps.boxes
+            return [lambda cancelled, sampled=sampled: histogram.of_confidence(
+                confidence, edges, sampled, cancelled, boxes)
+                for sampled in ((True,) if detection.running else (True, False))]
 
-        key = detection.stamps.now, detection.running
-        steps = [count(True)] if detection.running else [count(True), count(False)]
-        return self._latest(document, "confidence", key, steps)
+        key = detection.stamps.now, detection.running, detection.covered
+        return self._latest(document, "confidence", key, begin)
 
     def areas(self, document):
         """The Histogram of the areas of the objects, or None while they are not counted."""
@@ -93,11 +96,12 @@ class Measurer:
         if found is None:
             return None
         return self._latest(document, "areas", document.review.key,
-                            [lambda cancelled: histogram.of_areas(found["area"])])
+                            lambda: [lambda cancelled: histogram.of_areas(found["area"])])
 
-    def _latest(self, document, kind, key, steps):
+    def _latest(self, document, kind, key, begin):
         """What is known of a kind; starts the first of the steps if it is of another key.
 
+        begin() gives the steps, which are work for `Jobs`.
         A step under way is waited for, unless it is a later one: a slider that is dragged would
         else start and cancel one in every frame.
         """
@@ -105,7 +109,7 @@ class Measurer:
         name = f"histogram {kind}"
         asked, step = self._asked.get(kind, (None, 0))
         if asked != key and (step or not self._jobs.has(name)):
-            self._start(kind, key, steps)
+            self._start(kind, key, begin())
         of, found = self._known.get(kind, (None, None))
         return found if of is document.key else None
 

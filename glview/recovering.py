@@ -8,7 +8,7 @@ from typing import Any
 from glview.core.history import Stroke
 from glview.files.editlog import FORMAT, LogError, entries_of, holds_any
 from glview.files.source import path_text
-from glview.findings import load
+from glview.findings import NOTHING, load
 from glview.recording import Recorded
 from glview.recording import look as look_for_search
 from glview.snapshot import Snapshot
@@ -181,7 +181,7 @@ def _on_disk(entries, disk):
             base, stamp = entry["saved"], entry.get("stamp")
             found, since = (None, number) if entry.get("whole") else (found, since)
         found = entry.get("found", found)
-    return base, tuple(stamp or ()), found, since
+    return base, tuple(stamp or ()), None if found == NOTHING else found, since
 
 
 def restore(document, found):
@@ -206,7 +206,7 @@ def restore(document, found):
                 known[number] = history.last
         if number >= found.since and entry.get("finding") is not None:
             entry["finding"].show(document, (0, 0, *document.image.shape))
-            document.detection.status = f"Detection of {_clock(found.when)}, not saved yet."
+            document.detection.status = "The detection that was not saved was restored."
     if found.search is not None:
         found.search.show(document)
     return known

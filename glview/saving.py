@@ -148,6 +148,7 @@ def restore(document, saved, found):
         document.stretch = document.usual = look
     document.history = History()  # steps taken before this belong to settings that are gone
     document.saved, document.lossy = detection.stamps.now, False
+    document.stored = confidence is not None
 
 
 def _searched(detection, shape):
@@ -222,9 +223,10 @@ def lacking(detection, choices):
     """What a save by these choices keeps less of than is known, for the user; "" if nothing."""
     if choices.step <= _coarseness(detection.provenance) or detection.confidence is None:
         return ""
-    if choices.confidence == "none":
-        return "; without the confidence"
-    return f"; confidence rounded to {choices.bits} bits"
+    left = "without the confidence" if choices.confidence == "none" else (
+        f"confidence rounded to {choices.bits} bits")
+    part = "" if detection.part is None else ", so that the search cannot go on from there"
+    return f"; {left}{part}"
 
 
 def _coarseness(provenance):
@@ -260,8 +262,10 @@ def _content(image, detection, settings, edits, verdicts, look, choices):
             provenance["searched"] = to_text(boxes)
     if image.planes > 1:
         provenance["plane"] = image.plane
-    kept = None if choices.confidence == "none" else confidence
-    if kept is None and confidence is not None:
+    # What came without a confidence is known as 0 or 1, and none is made up.
+    masked = choices.confidence == "none" or _coarseness(known) >= LEFT_OUT
+    kept = None if masked else confidence
+    if masked and confidence is not None:
         provenance["rounded"] = LEFT_OUT
     elif not _coarseness(known):
         provenance.pop("rounded", None)

@@ -115,7 +115,8 @@ class Desk:
     """The library and the autosave of a window, without the window."""
 
     def __init__(self, path, folder):
-        self.workspace, self.jobs = Workspace([entry_for(path)]), Jobs()
+        self._woken = threading.Event()
+        self.workspace, self.jobs = Workspace([entry_for(path)]), Jobs(self._woken.set)
         self.finisher = Finisher(self.workspace, self.jobs)
         self.autosave = Autosave(self.workspace, self.jobs, folder,
                                  lambda document: not self.finisher.restoring(document))
@@ -133,11 +134,12 @@ class Desk:
         until, quiet = time.monotonic() + 20, 0
         while quiet < 2:
             assert time.monotonic() < until, self.jobs.busy
+            self._woken.clear()
             self.jobs.collect()
             self.finisher.update()
             self.autosave.update()
             quiet = 0 if self.jobs.busy else quiet + 1
-            time.sleep(0.0005)
+            quiet or self._woken.wait(0.1)
 
     def close(self):
         self.autosave.close()

@@ -66,6 +66,32 @@ def test_files_of_one_name_keep_their_folders_below_the_output(detect, tmp_path,
                for line in detect(*asked, "-o", "masks")[1])
 
 
+def test_frames_in_folders_are_told_with_their_folder(detect, tmp_path):
+    for place in ("", "deep/", "deep/er/"):
+        (tmp_path / "all" / place).mkdir(parents=True, exist_ok=True)
+        make_frame(tmp_path / "all" / place / "x.fits")
+    make_frame(tmp_path / "all" / "deep" / "y.fits", fakemodel.FAIL)
+    (tmp_path / "all" / "deep" / "z.fits").write_text("no image")
+    expected = ["deep/er/x.fits", "deep/x.fits", "deep/y.fits", "deep/z.fits", "x.fits"]
+    for words in ("1", "2"):
+        _, out, _ = detect("all", "-o", "masks", "--json", f"{words}.jsonl")
+        records = map(json.loads, (tmp_path / f"{words}.jsonl").read_text().splitlines())
+        assert sorted(record["name"] for record in records) == expected
+        assert sorted(line.split()[0] for line in out if ".fits" in line) == expected
+
+
+def test_warnings_are_told_again_of_what_was_done_before(detect, tmp_path):
+    path, told = tmp_path / "b.fits", []
+    fits.writeto(path, np.zeros((200, 90), np.float32))
+    path.write_bytes(path.read_bytes()[:40_000])
+    for status in ("done", "skipped"):
+        detect("b.fits", "--json", "night.jsonl")
+        record = json.loads((tmp_path / "night.jsonl").read_text())
+        assert record["status"] == status
+        told.append(record["notes"])
+    assert told[0] == told[1] and told[0][-1] == "by a fake model" and len(told[0]) == 2
+
+
 def test_truncated_frames_are_counted_at_the_end_each_time(detect, tmp_path):
     make_frame(tmp_path / "a.fits")
     path = tmp_path / "b.fits"

@@ -173,6 +173,8 @@ def test_a_file_that_cannot_be_shown_is_one_line_and_exit_code_2(said, tmp_path,
         code, lines = said(tmp_path / name, *more)
         assert (code, len(lines)) == (2, 1), (name, lines)
         assert lines[0].startswith("glview: ") and words in lines[0]
+    code, lines = said("", *more)
+    assert code == 2 and lines[0].startswith("glview: a name is empty: ")
     assert not (tmp_path / "out.png").exists()
 
 

@@ -227,6 +227,19 @@ def read_by(document):
     document.pyramid.collect()
 
 
+def gate(document, values):
+    """Let whoever reads its pixels wait: two events, that it was begun and that it may go on."""
+    begun, go = threading.Event(), threading.Event()
+
+    def read(plane, y0, y1, x0, x1):
+        begun.set()
+        go.wait(30)
+        return values[y0:y1, x0:x1]
+
+    document.image = replace(document.image, read=read)
+    return begun, go
+
+
 class Counting:
     """A Measurer, and frames of a panel that asks it."""
 
@@ -270,12 +283,15 @@ def test_a_frame_is_counted_by_its_sample_and_then_whole(counting):
     values = values_of(shape=(3000, 1200))
     document = document_of(values)
     read_by(document)
-    found = counting.measurer.pixels(document, 60.0, 140.0)
+    _, go = gate(document, values)
+    found, until = counting.measurer.pixels(document, 60.0, 140.0), time.monotonic() + 30
     while found is None:
+        assert time.monotonic() < until, "it waits for all pixels to be counted"
         counting.jobs.collect()
         found = counting.measurer.pixels(document, 60.0, 140.0)
     assert not found.exact and found.looked == len(document.sample.values) < found.total
     assert 0 <= counting.measurer.counted <= 1
+    go.set()
     found = counting.frames(lambda: counting.measurer.pixels(document, 60.0, 140.0))
     agrees(found, values, closed=False)
     assert found.exact and counting.measurer.counted is None
@@ -308,15 +324,9 @@ def test_a_slider_that_is_dragged_does_not_start_over_and_over(counting):
 
 
 def test_an_exact_count_under_way_does_not_hold_up_another_question(counting):
-    document, begun, go = document_of(values_of()), threading.Event(), threading.Event()
-
-    def read(plane, y0, y1, x0, x1):
-        begun.set()
-        go.wait(30)
-        return values_of()[y0:y1, x0:x1]
-
+    document = document_of(values_of())
     read_by(document)
-    document.image = replace(document.image, read=read)
+    begun, go = gate(document, values_of())
     counting.measurer.pixels(document, 60.0, 140.0)
     while not begun.wait(0.001):
         counting.jobs.collect()

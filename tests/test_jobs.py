@@ -153,10 +153,10 @@ def test_nothing_comes_after_cancel(jobs, log, ending):
 
 
 def test_a_job_cancelled_before_it_began_never_runs(log):
-    jobs, go, ran = Jobs(log.wake, {"quick": 1}), threading.Event(), []
-    jobs.start("first", lambda cancelled: go.wait(PATIENCE), log.done.append, log.failed.append)
-    jobs.start("second", lambda cancelled: ran.append(1), log.done.append, log.failed.append)
-    jobs.cancel("second")
+    jobs, go, ran = Jobs(log.wake), threading.Event(), []
+    jobs.start("save 1", lambda cancelled: go.wait(PATIENCE), log.done.append, log.failed.append)
+    jobs.start("save 2", lambda cancelled: ran.append(1), log.done.append, log.failed.append)
+    jobs.cancel("save 2")
     go.set()
     log.wait()
     jobs.close()

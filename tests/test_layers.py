@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -141,6 +142,11 @@ def test_imports_point_down(path):
     layer = layer_of(path)
     assert layer in LAYERS, f"say in LAYERS what glview/{layer} may import"
     assert not list(faults(layer, ast.parse(path.read_text())))
+
+
+def test_the_map_shows_every_layer():
+    layers = (PACKAGE / "README.md").read_text().split("```")[1]
+    assert set(LAYERS) - {"__init__"} <= set(re.findall(r"\w+", layers))
 
 
 def test_choosing_a_model_does_not_load_torch():

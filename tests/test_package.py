@@ -138,6 +138,11 @@ def test_no_dependency_is_idle():
         assert re.search(rf"^\s*(import|from) {module}\b", text, re.M), name
 
 
+def test_the_readme_names_every_extra():
+    text = (ROOT / "README.md").read_text()
+    assert not [name for name in PROJECT["optional-dependencies"] if f"`{name}`" not in text]
+
+
 def test_everything_that_is_asked_for_is_pinned():
     extras = PROJECT["optional-dependencies"]
     asked = [*PROJECT["dependencies"], *(row for rows in extras.values() for row in rows)]

@@ -262,41 +262,61 @@ def test_a_disk_without_room_is_told_once_and_the_search_goes_on(sit, frame, chi
 
 
 SEARCHING = """
-import sys
+import os, sys
 from pathlib import Path
-import numpy as np
 import pytest
 from detections import READY, SHIPPED, stand_ins, tile
 from robot import Robot
 from glview import recording
 
-recording.PAUSE = 0.0
+recording.PAUSE, recording.SHARE = 0.0, 1.0
+log = os.open(sys.argv[3], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+write, kept = recording.Recorder.write, []
+
+def told(recorder, boxes, cancelled):
+    write(recorder, boxes, cancelled)
+    kept.append(boxes[-1][2])
+    os.write(log, b"kept %d\\n" % kept[-1])
+
+recording.Recorder.write = told
 children = stand_ins(pytest.MonkeyPatch())
 robot = Robot(Path(sys.argv[1]), model=SHIPPED, unsaved=Path(sys.argv[2]), size=(200, 150))
 robot.key("D")
 children[-1].events = [READY]
 for row in range(119):
+    while len(kept) * 8 < row:
+        robot.frame()
     children[-1].events.append(tile(row, 0, row + 1, 160, [(row, row)]))
     robot.frame()
+    os.write(log, b"came %d\\n" % len(robot.document.detection.run.boxes))
 while True:
     robot.frame()
 """
 
 
-def test_killed_while_it_searches(frame, tmp_path):
-    """What came within a frame or two before kill -9 may be lost, and nothing else."""
-    child = subprocess.Popen([sys.executable, "-c", SEARCHING, frame, tmp_path / "unsaved"],
+@pytest.mark.parametrize("times", [1, 9])
+def test_killed_while_it_searches(frame, tmp_path, times):
+    """Only what came since the last writing began may be lost."""
+    log = tmp_path / "told"
+    child = subprocess.Popen([sys.executable, "-c", SEARCHING, frame, tmp_path / "unsaved", log],
                              env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"})
     place, until = Place.of(tmp_path / "unsaved", open_images(frame)[0]), time.monotonic() + 120
     try:
-        while not recorded(frame):
+        while not log.exists() or log.read_bytes().count(b"kept") < times:
             assert child.poll() is None and time.monotonic() < until
-            time.sleep(0.01)
-        time.sleep(0.1)
+            time.sleep(0.002)
     finally:
         child.kill()
         child.wait()
+    came, before, kept = 0, 0, 0
+    for word, number in map(str.split, log.read_text().splitlines()):
+        if word == "came":
+            came = int(number)
+        else:
+            assert int(number) >= before, "a writing takes all that came before the one before it"
+            kept, before = int(number), came
     search = recording.look(place, SHAPE)
     (box,), rows = search.finding.part.boxes, search.finding.part.boxes[0][2]
-    assert box == (0, 0, rows, 160) and rows == round(120 * search.finding.covered) > 0
+    assert box == (0, 0, rows, 160) and rows == round(120 * search.finding.covered)
+    assert kept <= rows <= came + 1
     assert np.array_equal(np.argwhere(search.finding.confidence), [(y, y) for y in range(rows)])

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,11 +17,12 @@ from glview.core import plane as planes
 from glview.core.mask import EDIT_DELETE, MaskSettings, final_mask
 from glview.core.plane import FLOOR, Plane
 from glview.core.tiles import Stamps
-from glview.document import Detection
+from glview.document import Detection, Part
 from glview.files import append, foresee
 from glview.files.header import scan
 from glview.files.save import METHODS, SaveError, save_mask
 from glview.files.source import open_source
+from glview.library import mask_of
 from glview.settings import FILE, Settings, folder
 from glview.workspace import Saving
 
@@ -139,17 +141,24 @@ def test_that_no_other_threshold_can_be_had_is_told_and_saved_on(frame):
     document = document_of(frame)
     assert "another threshold changes nothing" in document.detection.status
     assert not saving.lacking(document.detection, NONE), "nothing more is lost"
-    save_again = saving.write(document.image, document.detection, document.mask, None, None)
-    assert save_again.method == "copy"
-    header = fits.getheader(frame, "CR_PROBABILITY")
-    assert header["CRROUND"] == 1.0 and header["CRTHRESH"] == 0.6, "it is known as 0 or 1 alone"
+    saving.write(document.image, document.detection, document.mask, None, None)
+    with fits.open(frame) as hdus:
+        assert [hdu.name for hdu in hdus[1:]] == ["CR_MASK"], "no confidence is made up"
+        assert hdus[1].header["CRTHRESH"] == 0.6
+    again = document_of(frame)
+    assert "another threshold changes nothing" in again.detection.status
+    assert np.array_equal(mask_of(again), mask_of(document))
 
 
 def test_what_is_lost_is_told_and_only_once(frame):
-    detection = Detection(Stamps(SHAPE), np.zeros(SHAPE, np.float32), provenance={"model": "m"})
+    confidence = np.zeros(SHAPE, np.float32)
+    detection = Detection(Stamps(SHAPE), confidence, provenance={"model": "m"})
     assert saving.lacking(detection, Saving()) == ""
     assert saving.lacking(detection, Saving("rounded", 9)) == "; confidence rounded to 9 bits"
     assert saving.lacking(detection, NONE) == "; without the confidence"
+    part = replace(detection, part=Part("m", "", confidence, ((0, 0, 9, 9),), 0.4))
+    assert saving.lacking(part, NONE).endswith("so that the search cannot go on from there")
+    assert saving.lacking(part, Saving()) == ""
     detection.provenance["rounded"] = 2.0**-9
     assert saving.lacking(detection, Saving("rounded", 12)) == ""
     assert saving.lacking(detection, Saving("rounded", 8)) != ""
@@ -180,18 +189,25 @@ def prepared(path, kind, monkeypatch):
         monkeypatch.setattr(append, "SMALL", 100)
         save_mask(path, np.ones(SHAPE, bool))
         fits.append(path, np.zeros((3, 3)), fits.Header({"EXTNAME": "OTHER"}))
+    elif kind == "second":  # whose mask is the last, though another program's lies behind the first
+        fits.append(path, np.zeros(SHAPE), fits.Header({"EXTNAME": "SCI"}))
+        save_mask(path, np.ones(SHAPE, bool), method="append")
+        fits.append(path, np.zeros((3, 3)), fits.Header({"EXTNAME": "OTHER"}))
+        return path
     elif kind == "named":
         path = path.rename(path.with_name("frame.dat"))
     return path
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("kind", ["small", "large", "linked", "packed", "followed", "named"])
+@pytest.mark.parametrize("kind", ["small", "large", "linked", "packed", "followed", "second",
+                                  "named"])
 def test_what_is_foreseen_happens(frame, monkeypatch, kind, method):
     path, rng = prepared(frame, kind, monkeypatch), np.random.default_rng(3)
     confidence, edits = random_mask(rng, SHAPE)
     detection = Detection(Stamps(SHAPE), confidence, 1.0, provenance={"model": "m"})
-    image, choices = opening.look_into(path).image, Saving("rounded", 9, "banzai", method)
+    ext = "1" if kind == "second" else None
+    image, choices = opening.look_into(path, ext).image, Saving("rounded", 9, "banzai", method)
     how = {"verdicts": {(3, 4): "accepted"}, "dq": "banzai", "choices": choices}
     try:
         found = saving.foresee(image, detection, MaskSettings(), edits, **how)

@@ -107,3 +107,26 @@ def test_whoever_quits_before_the_search_ends_is_asked(robot, frame):
     robot.click("unsaved:save")
     robot.until(lambda: robot.desk.done)
     assert on_disk(frame) == (EARLIER, 1.0)
+
+
+@pytest.mark.parametrize("end", ["undo", "Escape"])
+def test_a_saved_search_in_view_that_is_taken_back_is_a_change_and_can_be_saved(frame, children,
+                                                                               end):
+    with Robot(frame, model=SHIPPED) as robot:
+        robot.desk.detector.start(robot.document, box=(0, 0, 50, 50))
+        robot.until(lambda: robot.desk.detector._run.ready.is_set())
+        children[-1].events = [READY, tile(0, 0, 50, 50, EARLIER)]
+        if end == "undo":
+            children[-1].events.append(DONE)
+        robot.until(lambda: robot.document.detection.covered > 0
+                    and robot.document.detection.running == (end == "Escape"))
+        robot.key("Ctrl+S")
+        robot.until(lambda: robot.workspace.told.startswith("Saved the mask"))
+        assert on_disk(frame)[0] == EARLIER
+        robot.key("Ctrl+Z" if end == "undo" else "Escape")
+        robot.settle()
+        assert robot.document.detection.confidence is None
+        assert robot.document.changed and robot.desk.library.unsaved == ["frame.fits"]
+        robot.key("Ctrl+S")
+        robot.settle()
+        assert on_disk(frame)[0] == [] and not robot.document.changed

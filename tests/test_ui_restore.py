@@ -271,3 +271,18 @@ def test_arrays_are_not_kept(tmp_path):
         paint(robot, 50, 40)
         robot.settle()
         assert not (tmp_path / "unsaved").exists()
+
+
+def test_its_own_save_is_no_change_by_another_program(sit, frame, tmp_path):
+    robot = sit(frame)
+    paint(robot, 20, 30)
+    robot.key("Ctrl+S")
+    robot.settle()
+    robot.desk.close()
+    robot = sit(frame)
+    robot.key("Ctrl+S")  # nothing is new, but the file is another one afterwards
+    robot.settle()
+    paint(robot, 50, 30)
+    crash(robot, tmp_path)
+    robot = sit(frame)
+    assert asked(robot) and robot.reads("1 edit of ") and not robot.reads("The file was changed")

@@ -193,3 +193,42 @@ def test_files_of_steps_that_are_forgotten_are_removed(sit, frame, children):
     robot.settle()
     robot.desk.autosave.sync()
     assert not confidences(frame.parent)
+
+
+def test_a_search_that_was_taken_back_is_not_missed_after_a_crash(sit, frame, children):
+    robot = sit()
+    search(robot, children, OTHER, SECOND, BOX)
+    assert undo(robot) is None
+    stroke(robot)  # now it is forgotten
+    crash(robot, frame.parent)
+    robot = sit()
+    assert robot.reads("frame.fits: 1 edit of ") and not robot.reads("cannot be restored")
+    robot.click("restore:restore")
+    assert found(robot) is None and robot.document.edits.any
+
+
+def test_what_goes_on_after_a_search_in_view_is_written_once_and_redone_after_a_crash(
+        sit, frame, children):
+    robot = sit()
+    robot.key("D")
+    children[-1].events = [READY, tile(0, 0, 50, 160, FIRST[:1]), {"progress": 0.4}]
+    robot.until(lambda: robot.document.detection.covered > 0.3)
+    robot.key("Escape")
+    search(robot, children, OTHER, SECOND, BOX)
+    both = confidences(frame.parent)
+    robot.desk.detector.start(robot.document, resume=True)
+    robot.until(lambda: robot.document.detection.run.ready.is_set())
+    children[-1].events = [READY]
+    for y in range(50, 120, 10):
+        children[-1].events.append(tile(y, 0, y + 10, 160, [(y + 1, 20)]))
+    robot.until(lambda: robot.document.detection.coverage.share == 1.0)
+    robot.until(lambda: not [one for one in robot.desk.jobs.busy if one.startswith("keep")])
+    assert confidences(frame.parent) == both
+    children[-1].events = [DONE]
+    robot.settle()
+    whole = found(robot)
+    crash(robot, frame.parent)
+    assert len(confidences(frame.parent)) == 2 and len(whole) == 9
+    robot = sit()
+    robot.click("restore:restore")
+    assert found(robot) == whole and undo(robot) == FIRST[:1] and redo(robot) == whole

@@ -9,6 +9,7 @@ from astropy.io import fits
 from robot import Robot
 
 from glview.library import mask_of
+from glview.settings import Settings
 from glview.workspace import Saving
 
 SHAPE = (120, 160)
@@ -166,3 +167,18 @@ def test_a_clean_end_asks_nothing_at_the_next_start(sit, frame):
     robot.settle()
     robot.desk.close()
     assert sit(frame).desk.autosave.question(robot.document) is None
+
+
+def test_what_is_chosen_is_remembered_at_once(robot, tmp_path):
+    settings, place = robot.desk.settings, tmp_path / "settings.json"
+
+    def remember(desk):
+        settings.saving = desk.workspace.saving
+        settings.save(place)
+
+    settings.remember = remember
+    robot.choose("Confidence", "none")
+    robot.choose("Flags", "lsst")
+    robot.settle()
+    remembered = Settings.load(place).saving
+    assert (remembered.confidence, remembered.dq) == ("none", "lsst"), "a kill loses no choice"

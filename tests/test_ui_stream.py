@@ -2,6 +2,7 @@
 
 import os
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,11 +22,12 @@ from detections import (
 from detections import children as children_of
 from robot import Robot
 
+from glview import watching
 from glview.core import plane
 from glview.core.plane import FLOOR, Plane
 from glview.core.view import View
 from glview.detecting import detector
-from glview.models import init_model
+from glview.models import init_model, registry, remote
 from glview.models.remote import Detection
 
 SHAPE = (60, 80)
@@ -193,18 +195,34 @@ def test_a_failure_can_be_continued_twice(robot, children):
     assert set(robot.document.detection.part.boxes) == set(BOXES[:2]), "less replaces not more"
 
 
-def test_only_the_same_model_goes_on(robot, children):
+def test_a_search_goes_on_with_its_own_model(robot, children):
     begun(robot, children)
     robot.workspace.model = "NRES"
     robot.frame(2)
-    assert "Continue" not in robot.in_sight()
-    robot.desk.detector.start(robot.document, resume=True)
-    assert children[1].request["known"] == ()
+    robot.click("Continue")
+    assert set(children[1].request["known"]) == set(BOXES[:2])
+    assert robot.desk.detector._run.model == SHIPPED
     robot.key("Escape")
+    robot.click("Detect")
+    assert children[2].request["known"] == () and robot.desk.detector._run.model == "NRES"
+    robot.key("Escape")
+
+
+@pytest.mark.parametrize("name", ["NRES", "/tmp/own.pt", "a+b", ""])
+def test_only_a_model_that_is_there_goes_on(robot, children, monkeypatch, name):
+    begun(robot, children)
+    monkeypatch.setattr(registry, "installed", lambda name: False)
+    robot.document.detection.part = replace(robot.document.detection.part, model=name)
+    robot.frame(2)
+    assert "Continue" not in robot.in_sight()
+
+
+def test_other_weights_of_the_same_name_do_not_go_on(robot, children):
+    begun(robot, children)
     robot.workspace.model = SHIPPED
     robot.frame(2)
     robot.click("Continue")
-    children[2].events = [READY | {"sha256": "other"}]
+    children[1].events = [READY | {"sha256": "other"}]
     robot.frame(2)
     assert "not those that it began with" in robot.workspace.notices[0]
     assert robot.document.detection.part is None and not robot.document.detection.running
@@ -221,34 +239,44 @@ def picture(tmp_path, side=700):
     return path
 
 
-def test_cancelled_and_continued_is_the_same_as_at_once(tmp_path):
-    with Robot(picture(tmp_path), model=SHIPPED) as robot:
-        robot.key("D")
-        run = robot.desk.detector._run
-        robot.until(lambda: len(run.boxes) >= 2)
-        robot.key("Escape")
+def test_cancelled_and_continued_is_the_same_as_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(remote, "Detection", lambda image, name, request, *rest: Detection(
+        image, name, request | {"tile": 64}, *rest))
+    with Robot(picture(tmp_path, 200), model=SHIPPED) as robot:
+        with monkeypatch.context() as patch:
+            patch.setattr(detector, "HANDLING", 0.0)  # one tile a frame, however quick the child
+            robot.key("D")
+            run = robot.desk.detector._run
+            robot.until(lambda: len(run.boxes) >= 2)
+            robot.key("Escape")
         known = robot.document.detection.part.boxes
         robot.frame(2)
         robot.click("Continue")
+        run = robot.desk.detector._run
         robot.settle()
-        assert 2 <= len(known) < 9
         found = robot.document.detection.confidence
-    assert np.array_equal(found, init_model(SHIPPED, "cpu").detect_cr(frame((700, 700))))
+        assert 2 <= len(known) < 9 and len(run.boxes) == 16, "those that were known and the rest"
+    whole = init_model(SHIPPED, "cpu", tile=64).detect_cr(frame((200, 200)))
+    assert np.array_equal(found, whole)
 
 
 @pytest.mark.parametrize("change", ["written anew", "removed"])
-def test_a_file_that_changed_since_it_was_opened_is_told(tmp_path, change):
-    path = picture(tmp_path)
+def test_a_file_that_changed_since_it_was_opened_is_told(tmp_path, change, monkeypatch):
+    monkeypatch.setattr(watching, "EVERY", 0.01)
+    path, removed = picture(tmp_path), change == "removed"
     with Robot(path, model=SHIPPED) as robot:
         path.unlink()
-        if change == "written anew":
+        if not removed:
             fits.writeto(path, frame((700, 700)) + 1)
         robot.key("D")
-        robot.until(lambda: not robot.document.detection.running)
-        (notice,) = robot.workspace.notices
-        wanted = "changed on disk" if change == "written anew" else "there is no file"
-        assert "Detection failed:" in notice and wanted in notice
-        assert robot.document.detection.confidence is None
+        found, notices = robot.document.detection, robot.workspace.notices
+        news = watching.sentence(path.name, removed)
+        robot.until(lambda: not found.running and news in notices)
+        # The file's own news come by themselves, sooner or later; D has an answer of its own.
+        (answer,) = [notice for notice in notices if notice != news]
+        wanted = "there is no file" if removed else "changed on disk"
+        assert "Detection failed:" in answer and wanted in answer and len(notices) == 2
+        assert found.confidence is None
 
 
 def test_after_a_save_into_the_file_it_can_be_searched_again(tmp_path):

@@ -16,6 +16,7 @@ from glview.files.source import open_source
 
 DECIDING = ("model", "weights_sha256", "tiling", "crop", "sums")
 MIXED = {"covered", "regions"}  # a part of the frame was searched, or another part otherwise
+BETWEEN = " | "  # two notes in a header
 EVERY = 24  # bits of the confidence, float32
 NOTHING, DONE, EDITED = "nothing", "done", "edited"
 """Nothing that stays; what is asked for; saved by a person, under other settings."""
@@ -67,7 +68,27 @@ def standing(item, source, image, request, wanted):
 
 def _figures(saved):
     known = {name: saved.origin.get(name) for name in ("threshold", "objects", "masked")}
-    return known | {"output": os.fsdecode(saved.where)}
+    notes = damaged(saved.origin.get("damaged", 0))
+    return known | {"output": os.fsdecode(saved.where), "warned": bool(notes),
+                    "notes": notes + split(str(saved.origin.get("notes", "")))}
+
+
+def damaged(parts):
+    """The note on so many damaged parts of an image, in a tuple that is empty if there are none."""
+    if not parts:
+        return ()
+    return ("1 damaged part counts as bad pixels" if parts == 1 else
+            f"{parts} damaged parts count as bad pixels",)
+
+
+def joined(notes):
+    """Notes on a search as one text for a header; `split` gives them back."""
+    return BETWEEN.join(notes)
+
+
+def split(text):
+    """The notes of such a text."""
+    return tuple(filter(None, text.split(BETWEEN)))
 
 
 def _same(known, wanted, masked):

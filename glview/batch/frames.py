@@ -79,7 +79,7 @@ def _images(item):
 
 def _frame(item, request, models, most, picture):
     source, image, share = picture
-    known = about(image) | {"share": share}
+    known = about(item, image) | {"share": share}
     try:
         model = models.name_for(request.model, image.header)
         if not request.overwrite:
@@ -102,20 +102,21 @@ def _frame(item, request, models, most, picture):
 
 
 def left_alone(item, stands, model, known, notes=()):
-    """The Row of an image of which DONE or EDITED stands; known: see `about` and `done.standing`;
-    notes: of the image."""
-    known = known | {"model": model, "warned": bool(notes)}
+    """The Row of an image of which DONE or EDITED stands; known: see `about` and `done.standing`,
+    whose notes are of the search; notes: of the image."""
+    told, warned = known["notes"], known["warned"] or bool(notes)
+    known = known | {"model": model, "warned": warned}
     if stands == done.DONE:
-        return rows.Row(item.name, status=rows.SKIPPED, notes=notes, **known)
+        return rows.Row(item.name, status=rows.SKIPPED, **known | {"notes": (*notes, *told)})
     note = "saved by hand under other settings: left as it is (--overwrite replaces it)"
-    return rows.Row(item.name, status=rows.KEPT, notes=(*notes, note), **known)
+    return rows.Row(item.name, status=rows.KEPT, **known | {"notes": (*notes, note, *told)})
 
 
-def about(image):
-    """What a Row says about an image."""
+def about(item, image):
+    """What a Row says about an image of a file."""
     plane = image.plane if image.planes > 1 else None
     name = image.name if plane is None else f"{image.name} plane {plane + 1}"
-    return {"name": name, "hdu": image.hdu, "plane": plane, "shape": image.shape}
+    return {"name": item.folder + name, "hdu": image.hdu, "plane": plane, "shape": image.shape}
 
 
 def is_lazy(frame):

@@ -2,6 +2,7 @@
 
 import glob
 import os
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -39,11 +40,13 @@ class Request:
 @dataclass(frozen=True)
 class Item:
     """One file. exts: extensions to search, None for all that hold science. output: the file that
-    takes the result unless the image's own does."""
+    takes the result unless the image's own does. folder: what is said in front of its name, its
+    folder below the one that was named, with a slash, or ""."""
 
     path: Path
     exts: tuple[str | None, ...]
     output: Path
+    folder: str = ""
 
     @property
     def name(self):
@@ -67,12 +70,12 @@ def plan(names, ext=None, folder=None, shard=(1, 1)):
         known[1][wanted] = None
     if not found:
         raise UsageError(f"there is nothing to search: all of it is glview's own (*{SIDE})")
-    items = [Item(path, _merged(exts), _output(path, top, folder))
+    items = [Item(path, _merged(exts), _output(path, top, folder), _between(path, top))
              for path, exts, top in found.values()]
     if len({item.output for item in items}) < len(items):
         top = os.path.commonpath([item.path.parent for item in items])
         items = [replace(item, output=_output(item.path, top, folder)) for item in items]
-    items.sort(key=lambda item: os.fspath(item.path))
+    items = sorted(_told_apart(items), key=lambda item: os.fspath(item.path))
     part, parts = shard
     return items[part - 1 :: parts]
 
@@ -121,6 +124,22 @@ def _below(folder):
 
 def _is_own(path):
     return os.fspath(path).endswith(SIDE)
+
+
+def _between(path, top):
+    """The folders between a folder and a file below it, as text with a slash at the end, or ""."""
+    folder = os.path.relpath(path.parent, top)
+    return "" if folder == "." else f"{path_text(folder)}/"
+
+
+def _told_apart(items):
+    """The same items, those that would be told by the same name with their folder below the one
+    that holds them all."""
+    count = Counter((item.folder, item.path.name) for item in items)
+    twice = [item for item in items if count[item.folder, item.path.name] > 1]
+    top = os.path.commonpath([item.path.parent for item in twice]) if twice else ""
+    return [replace(item, folder=_between(item.path, top)) if item in twice else item
+            for item in items]
 
 
 def _merged(exts):

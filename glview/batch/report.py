@@ -1,14 +1,11 @@
 """What the person sees: the table as it grows, a bar on a terminal, lines of JSON."""
 
 import json
-import os
 import sys
 from collections import Counter
-from dataclasses import replace
 
 from glview.arguments import say
 from glview.batch.rows import DONE, FAILED, KEPT, SKIPPED, STAGES
-from glview.files.source import path_text
 
 WIDEST = 44  # characters of a file's name in the table
 HEAD = f"{'shape':>13} {'read':>8} {'infer':>8} {'write':>8} {'objects':>8} {'masked':>9}  result"
@@ -28,11 +25,10 @@ class Report:
     def __init__(self, items, table, lines=None, bar=False):
         self.counts = Counter()
         self._table, self._lines, self._files = table, lines, len(items)
-        self._width = min(WIDEST, max([20] + [len(item.path.name) + 8 for item in items]
-                          + [len(folder) + 20 for folder in _folders(items).values()]))
+        self._width = min(WIDEST, max([20] + [len(item.folder + item.path.name) + 8
+                                              for item in items]))
         self._totals = dict.fromkeys(STAGES, 0.0)
         self._pixels, self._finished, self._warned = 0, 0.0, 0
-        self._folders = _folders(items)
         self._bar = _bar(len(items)) if bar else None
 
     def add(self, row):
@@ -49,8 +45,7 @@ class Report:
                 self._totals[stage] += seconds
         if self._lines is not None:
             say(json.dumps(row.record()), self._lines)
-        folder = self._folders.get(row.file, "")
-        for line in table_lines(replace(row, name=folder + row.name), self._width):
+        for line in table_lines(row, self._width):
             self._say(line)
         self.tick()
 
@@ -89,15 +84,6 @@ class Report:
         if self._bar is not None:
             self._bar.clear()  # the bar is on another stream, but perhaps on the same terminal
         say(line, self._table)
-
-
-def _folders(items):
-    """{file: its folder below that of all files}, for those whose name is another one's too."""
-    count = Counter(item.path.name for item in items)
-    twice = [item for item in items if count[item.path.name] > 1]
-    top = os.path.commonpath([item.path.parent for item in twice]) if twice else ""
-    below = {item.name: path_text(os.path.relpath(item.path.parent, top)) for item in twice}
-    return {name: f"{folder}/" for name, folder in below.items() if folder != "."}
 
 
 def table_lines(row, width):

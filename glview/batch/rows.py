@@ -13,6 +13,7 @@ STAGES = ("read", "infer", "write")
 class Row:
     """One image of one file.
 
+    name: of the image, with its folder below the one that was named, if any.
     share: of its file's images, so that those of one file sum up to 1. seconds: of each stage.
     objects, masked: connected objects and pixels of the mask. method: where the result was saved:
     "extension", "side file" or "folder". notes: sentences for the user; warned: one of them is
@@ -58,8 +59,8 @@ class Row:
 
 def failed(item, error, name="", share=1.0, **known):
     """The Row of an image that could not be done; error: an exception."""
-    return Row(item.name, name or path_text(item.path.name), FAILED, share, error=words(error),
-               **known)
+    name = name or item.folder + path_text(item.path.name)
+    return Row(item.name, name, FAILED, share, error=words(error), **known)
 
 
 def words(error):

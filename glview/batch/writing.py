@@ -83,7 +83,9 @@ class Writer:
         settings = MaskSettings(origin["threshold"], origin["dilation"], origin["shape"])
         mask = final_mask(found.confidence, settings)
         objects, masked = len(find_objects(found.confidence, settings)), int(np.count_nonzero(mask))
-        origin = {**origin, "objects": objects, "masked": masked}
+        origin = {**origin, "objects": objects, "masked": masked,
+                  "damaged": len(found.frame.image.faults) or None,
+                  "notes": done.joined(found.notes) or None}
         content = Content(
             mask if "CR_MASK" in request.keep else None,
             found.confidence if "CR_PROBABILITY" in request.keep else None,
@@ -143,7 +145,7 @@ class Writer:
 def failed(frame, error, seconds):
     """The Row of a frame that could not be done."""
     return rows.failed(frame.item, error, share=frame.share, seconds=seconds, model=frame.model,
-                       **about(frame.image))
+                       **about(frame.item, frame.image))
 
 
 def _seconds(found):
@@ -151,9 +153,10 @@ def _seconds(found):
 
 
 def _left(made, stands):
-    frame = made.found.frame
-    known = about(frame.image) | {"share": frame.share, "seconds": _seconds(made.found)}
-    return left_alone(frame.item, stands, frame.model, known)
+    found, frame = made.found, made.found.frame
+    known = about(frame.item, frame.image) | {"share": frame.share, "seconds": _seconds(found)}
+    known |= {"notes": found.notes, "warned": False}
+    return left_alone(frame.item, stands, frame.model, known, _notes(frame.image))
 
 
 def _key(made):
@@ -165,7 +168,8 @@ def _row(made, place, seconds):
     found, (method, output, notes) = made.found, place
     frame, origin = found.frame, found.origin
     return rows.Row(
-        frame.item.name, status=rows.DONE, share=frame.share, **about(frame.image),
+        frame.item.name, status=rows.DONE, share=frame.share,
+        **about(frame.item, frame.image),
         model=origin["model"], threshold=origin["threshold"],
         seconds=_seconds(found) | {"write": seconds}, objects=made.objects, masked=made.masked,
         method=method, output=os.fsdecode(output),
@@ -173,6 +177,4 @@ def _row(made, place, seconds):
 
 
 def _notes(image):
-    parts = len(image.faults)
-    damaged = (f"{parts} damaged parts count as bad pixels",) if parts else ()
-    return (*image.notes, *damaged)
+    return (*image.notes, *done.damaged(len(image.faults)))

@@ -9,8 +9,8 @@ import sys
 import threading
 from contextlib import contextmanager
 
-STEP_BACK = 10  # steps of niceness; with 5, drawing still waits now and then
-UNDISTURBED = 0.015  # seconds; longer, and it waits as long itself where another one imports much
+STEP_BACK = 10  # steps of niceness; with 5, drawing still waits for a core now and then
+UNDISTURBED = 0.015  # seconds; a worker that imports much may keep the lock from drawing as long
 
 
 def step_back():
@@ -24,10 +24,11 @@ def step_back():
 
 @contextmanager
 def undisturbed():
-    """Inside, this thread keeps Python's lock until it waits for something itself.
+    """Inside, others make this thread hand over Python's lock only after UNDISTURBED seconds.
 
-    Else the others ask for it every 5 ms, and who is asked goes on only when one of them had it and
-    a core to use it on, for which one that steps back waits long.
+    By default they may after 5 ms, and then this one stands still until another one has run with
+    the lock.  One that stepped back waits long for a core to run on, and so a frame would wait for
+    it.  Where this thread waits for something itself, others get the lock as ever.
     """
     usual = sys.getswitchinterval()
     sys.setswitchinterval(UNDISTURBED)

@@ -9,6 +9,7 @@ from glview.core.blocks import as_rows, read_only
 from glview.core.cancel import Cancelled
 from glview.core.crew import each, step_back
 from glview.core.plane import Plane
+from glview.core.tiles import SIZE
 
 BAND = 1 << 22  # pixels counted at a time
 THREADS = 2
@@ -168,16 +169,18 @@ def of_rows(rows, shape, edges, step=1, cancel=lambda: False):
                      shape[0] * shape[1])
 
 
-def of_plane(plane, edges, cancel=lambda: False):
-    """The Histogram of a Plane of confidences; pixels that are not held are 0.  Raises Cancelled
-    once cancel() is true."""
+def of_plane(plane, box, edges, cancel=lambda: False):
+    """The Histogram of a box (y0, x0, y1, x1) of a Plane of confidences; pixels that are not held
+    are 0.  Raises Cancelled once cancel() is true."""
     from glview.core.histogramkernels import count
 
-    total = plane.shape[0] * plane.shape[1]
+    y0, x0, y1, x1 = box
+    total = (y1 - y0) * (x1 - x0)
     found, held = np.zeros(len(edges) + 1, np.int64), 0
-    for values in plane.values():
+    for y in range(y0, y1, SIZE):
         if cancel():
             raise Cancelled
+        values = plane.entries((y, x0, min(y + SIZE, y1), x1))[2]
         count(read_only(values), np.asarray(edges, np.float64), found)
         held += values.size
     zeros = np.zeros(len(edges) + 1, np.int64)
@@ -186,17 +189,32 @@ def of_plane(plane, edges, cancel=lambda: False):
     return Histogram(edges, found[1:-1], int(found[0]), int(found[-1]), total, total)
 
 
-def of_confidence(confidence, edges, sampled=False, cancel=lambda: False):
+def of_confidence(confidence, edges, sampled=False, cancel=lambda: False, boxes=None):
     """The Histogram of a confidence map, (H, W) real, an array or a Plane; NaN is not counted.
 
     sampled: of an array look at about SAMPLED pixels only; of a Plane all that it holds is counted
-    in any case, for that is little.  Raises Cancelled once cancel() is true.
+    in any case, for that is little.  boxes: (y0, x0, y1, x1) without a common pixel, what of it is
+    counted, for what was not searched is 0 too; None for all.  Raises Cancelled once cancel() is
+    true.
     """
-    if isinstance(confidence, Plane):
-        return of_plane(confidence, edges, cancel)
-    shape = confidence.shape
-    step = step_for(shape) if sampled else 1
-    return of_rows(lambda y0, y1: confidence[y0:y1], shape, edges, step, cancel)
+    height, width = confidence.shape
+    step, found = step_for(confidence.shape) if sampled else 1, []
+    for box in [(0, 0, height, width)] if boxes is None else boxes:
+        y0, x0, y1, x1 = box
+        if isinstance(confidence, Plane):
+            found.append(of_plane(confidence, box, edges, cancel))
+        else:
+            part = confidence[y0:y1, x0:x1]
+            found.append(of_rows(lambda first, last, part=part: part[first:last], part.shape,
+                                 edges, min(step, len(part)), cancel))
+    return added(found, edges)
+
+
+def added(found, edges):
+    """One Histogram of several that have the same edges, each of other pixels."""
+    counts = sum((one.counts for one in found), np.zeros(len(edges) - 1, np.int64))
+    return Histogram(edges, counts, *(sum(getattr(one, name) for one in found)
+                                      for name in ("below", "above", "looked", "total")))
 
 
 def step_for(shape):

@@ -12,7 +12,7 @@ class Choosing:
         self.workspace = workspace
         self._labels, self._choice = {}, (None, None)
         self._hint = self._misfit = None, ""
-        self._together = None, {}
+        self._together, self._known = (None, {}), {}
 
     def labels(self):
         """Model name -> words for the menu; models that are not installed say so."""
@@ -45,6 +45,16 @@ class Choosing:
             words = "" if auto else registry.misfit(self.workspace.model, document.image.header)
             self._misfit = key, words
         return self._misfit[1]
+
+    def knows(self, name):
+        """True for the name of built-in models that are installed: a file may name no other."""
+        if name not in self._known:
+            try:
+                own = all(one in registry.MODELS for one in registry.split(name)[0])
+                self._known[name] = own and registry.installed(name)
+            except registry.ModelError:
+                self._known[name] = False
+        return self._known[name]
 
     def _sentence(self, document):
         if self.workspace.model == "auto":

@@ -52,9 +52,10 @@ class Detector:
             self._spare.start()
 
     def can_continue(self, document):
-        """True if a detection with the chosen model ended early here."""
+        """True if a detection ended early here, whose model is there: it need not be chosen."""
         part = document.detection.part
-        return part is not None and part.model == self.choice.chosen(document)[0]
+        return part is not None and (part.model == self.choice.chosen(document)[0]
+                                     or self.choice.knows(part.model))
 
     def again(self, document):
         """Search what the panes show with the chosen model; the rest stays as it is."""
@@ -67,7 +68,7 @@ class Detector:
     def start(self, document, resume=False, box=None):
         """Begin to detect on `document`; a refusal becomes a notice.
 
-        resume: go on where the last one ended, if it was of the same model.  box: search only
+        resume: go on where the last one ended, with its own model.  box: search only
         these pixels (y0, x0, y1, x1), which then replace what an earlier search had found there.
         """
         if self._run is not None or self.workspace.refuses(document):
@@ -77,6 +78,8 @@ class Detector:
         detection, view, shape = document.detection, self.workspace.view, document.image.shape
         name, why = self.choice.chosen(document)
         part = detection.part if resume and self.can_continue(document) else None
+        if part is not None and part.model != name:
+            name, why = part.model, ""
         run = Run(document, name, box or (0, 0, *shape), Finding.of(detection),
                   document.saved == detection.stamps.now, part, (view.y, view.x))
         request = {"centre": run.looked, "stamp": self._stamp(document),

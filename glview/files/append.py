@@ -92,13 +92,42 @@ def append(version, careful=True):
             os.close(fd)
 
 
+def barrier(source, kept, careful=True):
+    """What keeps the end of a file from being written in place, as far as it can be seen before.
+
+    source: the open file; kept: the `spans` that stay of it; careful: see `append`. Returns a
+    reason, or "".
+    """
+    if not hasattr(os, "posix_fallocate"):
+        return "this system cannot set space aside"
+    kind = file_system(source.fd) if careful else ""
+    if kind.split(".")[0] in NETWORK:
+        return f"it is on a network disk ({kind})"
+    found, (at, _) = scan(source.fd), _cut(kept)
+    if found.problem or found.hdus[-1].end != found.size:
+        return "its last extension is not padded to a whole block"
+    if any(one.header_offset >= at and not (is_own(one) or is_pending(one)) for one in found.hdus):
+        return "another program's extension lies behind the old mask"
+    return ""
+
+
+def spans(source, hdus):
+    """The (start, end) bytes of some HDUs of a file; source: it, open, or None where hdus is []."""
+    return tuple((one.header_offset, min(one.end, source.size)) for one in hdus)
+
+
+def _cut(kept):
+    """(where the first gap between spans is, the spans behind it)."""
+    left, at = list(kept), 0
+    while left and left[0][0] == at:
+        at = left.pop(0)[1]
+    return at, left
+
+
 def _check(version, careful):
     """Raise UnsuitableError where this system or the disk does not give what the protocol needs."""
-    if not hasattr(os, "posix_fallocate"):
-        raise UnsuitableError("this system cannot set space aside")
-    kind = file_system(version.source.fd) if careful else ""
-    if kind.split(".")[0] in NETWORK:
-        raise UnsuitableError(f"it is on a network disk ({kind})")
+    if why := barrier(version.source, version.spans, careful):
+        raise UnsuitableError(why)
     if not lock(version.source.fd):
         raise UnsuitableError("its disk gives no locks")
     if exists(version.path):
@@ -108,22 +137,14 @@ def _check(version, careful):
 def tail_of(version):
     """(at, parts): what is to stand in a Version's file from a byte on; all before stays.
 
-    parts: byte strings, of which the first is a whole header. Raises UnsuitableError if something
-    that is not glview's would have to move.
+    parts: byte strings, of which the first is a whole header. Nothing but glview's own may lie
+    behind that byte, see `barrier`.
     """
-    spans = list(version.spans)
-    at = 0
-    while spans and spans[0][0] == at:
-        at = spans.pop(0)[1]
-    found = scan(version.source.fd)
-    if found.problem or found.hdus[-1].end != found.size:
-        raise UnsuitableError("its last extension is not padded to a whole block")
-    behind = {one.header_offset: one for one in found.hdus if one.header_offset >= at}
-    if not all(is_own(one) or is_pending(one) for one in behind.values()):
-        raise UnsuitableError("another program's extension lies behind the old mask")
+    at, left = _cut(version.spans)
+    data_of = {one.header_offset: one.data_offset for one in scan(version.source.fd).hdus}
     parts = []
-    for start, end in spans:
-        data = behind[start].data_offset
+    for start, end in left:
+        data = data_of[start]
         parts += [version.source.read(start, data - start), version.source.read(data, end - data)]
     return at, (*parts, *version.parts)
 

@@ -47,6 +47,11 @@ class Job:
     date: str
     warning: str = ""
 
+    @property
+    def place(self):
+        """(number of the image's HDU, plane)."""
+        return self.image.hdu, self.provenance.get("plane", 0)
+
     def parts(self, owner, version, folder=None):
         """The new extensions as byte strings, headers first, two or three for each extension.
 

@@ -47,6 +47,8 @@ ORIGIN = (
     ("look", "GLVLOOK", "how the image was displayed"),
     ("objects", "CRNOBJ", "objects of the mask as glview detect wrote it"),
     ("masked", "CRNPIX", "its masked pixels"),
+    ("damaged", "CRNDAM", "parts of the image that could not be read"),
+    ("notes", "CRNOTES", "what glview detect said of the search"),
     ("unseen", "CRUNSEEN", "written by glview detect, nobody has looked"),
 )
 

@@ -4,12 +4,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from glview.files.append import NETWORK, SMALL, file_system
+from glview.files.append import SMALL, barrier, spans
 from glview.files.beside import side_files
 from glview.files.commit import SaveError
 from glview.files.content import job_of
-from glview.files.fits import is_own, is_pending
 from glview.files.header import scan
+from glview.files.load import without
 from glview.files.save import why_not_inside
 
 DATE = "2000-01-01T00:00:00.000"  # as long as any other
@@ -35,7 +35,7 @@ def foresee(image, content, method="auto", target=None):
     Returns Foreseen. Raises SaveError where nothing could be saved.
     """
     job = job_of(image.source, image, content, DATE)
-    where = (Path(target), "beside", "") if target is not None else _where(image, method)
+    where = (Path(target), "beside", "") if target is not None else _where(job, method)
     return Foreseen(*where, _sizes(job, image), job.warning)
 
 
@@ -48,11 +48,12 @@ def _sizes(job, image):
     return sizes
 
 
-def _where(image, method):
+def _where(job, method):
     """(file, method, why)."""
+    image = job.image
     source, real, why = image.source, Path(os.path.realpath(image.path)), ""
     if method != "beside":
-        way, why = _inside(source, real, method)
+        way, why = _inside(job, source, real, method)
         if way:
             return real, way, why
         if method != "auto":
@@ -63,7 +64,7 @@ def _where(image, method):
     raise SaveError(f"the folder of {source.name} is write-protected")
 
 
-def _inside(source, real, method):
+def _inside(job, source, real, method):
     """("append", "copy" or "", what bars it, or the usual way, or "")."""
     try:
         if why := why_not_inside(source, real):
@@ -73,24 +74,10 @@ def _inside(source, real, method):
         return "", f"{source.name} cannot be reached ({error.strerror})"
     if method == "auto" and status.st_size < SMALL and status.st_nlink == 1 and folder_open:
         return "copy", ""
-    why = _why_no_append(source, method)
+    kept = without(scan(source.fd).hdus, [job.place])
+    why = barrier(source, spans(source, kept), method == "auto")
     if method != "copy" and (method == "append" or not why):
         return ("" if why else "append"), why
     if not folder_open:
         return "", f"the folder of {source.name} is write-protected"
     return "copy", why if method == "auto" else ""
-
-
-def _why_no_append(source, method):
-    if not hasattr(os, "posix_fallocate"):
-        return "this system cannot set space aside"
-    kind = file_system(source.fd) if method == "auto" else ""
-    if kind.split(".")[0] in NETWORK:
-        return f"it is on a network disk ({kind})"
-    found = scan(source.fd)
-    if found.problem or found.hdus[-1].end != found.size:
-        return "its last extension is not padded to a whole block"
-    own = [is_own(one) or is_pending(one) for one in found.hdus]
-    if not all(own[own.index(True):] if any(own) else own[:0]):
-        return "another program's extension lies behind the old mask"
-    return ""

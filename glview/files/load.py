@@ -9,7 +9,7 @@ from glview.core.image import Image
 from glview.files import ReadError, fits, open_with_source, reviewtable, shown_name
 from glview.files.beside import side_files
 from glview.files.extensions import provenance_of
-from glview.files.fits import is_own
+from glview.files.fits import is_own, is_pending
 from glview.files.header import FitsError, scan
 from glview.files.source import open_source
 
@@ -138,6 +138,18 @@ def belongs(own, hdu, hdus):
     same = [one.index for one in hdus if name and (one.name, one.version) == (name, version)]
     index = same[0] if len(same) == 1 else own.cards.get("CREXT")
     return index == hdu.index
+
+
+def without(hdus, images):
+    """The HDUs that stay of a file where the masks of some images are put in anew.
+
+    images: (number of the HDU, plane) of each.
+    """
+    replaced = [one for one in hdus if is_pending(one)]
+    for number, plane in images:
+        own = [one for one in hdus if is_own(one) and belongs(one, hdus[number], hdus)]
+        replaced += of_plane(own, plane)
+    return [one for one in hdus if one not in replaced]
 
 
 def of_plane(hdus, plane):

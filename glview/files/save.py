@@ -11,15 +11,15 @@ from itertools import count
 from pathlib import Path
 
 from glview.files import ReadError, fits, open_with_source, pairing
-from glview.files.append import UnsuitableError, put
+from glview.files.append import UnsuitableError, put, spans
 from glview.files.beside import side_files
 from glview.files.cards import card_text, header_bytes, history_text
 from glview.files.commit import SaveError, Version, commit, lock, stamp_if_there, unlock
 from glview.files.content import Content, job_of, known
 from glview.files.dq import FlagsError
-from glview.files.fits import OWN, is_pending
+from glview.files.fits import OWN
 from glview.files.header import BLOCK, scan
-from glview.files.load import SavedMask, belongs, is_fits, is_own, load_mask, of_plane
+from glview.files.load import SavedMask, is_fits, load_mask, of_plane, without
 from glview.files.source import open_source, stamp_of
 
 __all__ = ["Content", "FlagsError", "SaveError", "SaveResult", "SavedMask", "load_mask",
@@ -213,12 +213,7 @@ def _save_inside(jobs, source, real, method):
 def _inside_version(jobs, source, real):
     """The image's file with these masks in place of those it may hold for the same images."""
     hdus = scan(source.fd).hdus
-    replaced = [one for one in hdus if is_pending(one)]
-    for job in jobs:
-        hdu = hdus[job.image.hdu]
-        own = [one for one in hdus if is_own(one) and belongs(one, hdu, hdus)]
-        replaced += of_plane(own, job.provenance.get("plane", 0))
-    kept = [one for one in hdus if one not in replaced]
+    kept = without(hdus, [job.place for job in jobs])
     owners = [(kept.index(hdu), hdu.name, hdu.version)
               for hdu in (hdus[job.image.hdu] for job in jobs)]
     return _version(jobs, real, source, kept, owners)
@@ -261,7 +256,7 @@ def _side_version(jobs, side, sides):
     replaced = []
     for job in jobs:
         own = [one for one in found.hdus if one.cards.get("CREXT") == job.image.hdu]
-        replaced += of_plane(own, job.provenance.get("plane", 0))
+        replaced += of_plane(own, job.place[1])
     kept = [one for one in found.hdus if one not in replaced]
     return _version(jobs, side, source, kept, owners)
 
@@ -279,9 +274,8 @@ def _version(jobs, target, source, kept, owners):
              for part in job.parts(owner, next(free), target.parent)]
     if source is None:
         parts = [_empty_primary(jobs[0].image.path, target), *parts]
-    spans = tuple((one.header_offset, min(one.end, source.size)) for one in kept)
     hdus = len(kept) + sum(len(job.planes) for job in jobs) + (source is None)
-    return Version(target, source, spans, tuple(parts), hdus, source and source.stamp)
+    return Version(target, source, spans(source, kept), tuple(parts), hdus, source and source.stamp)
 
 
 def _empty_primary(path, target):

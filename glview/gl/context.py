@@ -27,12 +27,12 @@ class Offscreen(Frame):
 
     is_window = False
 
-    def __init__(self, size, ini=None, scale=1.0):
+    def __init__(self, size, scale=1.0):
         self.usual_size, self.scale = size, scale
         self.size = tuple(round(side * scale) for side in size)
         self._woken = threading.Event()
         self._make()
-        self.io = start_imgui(ini)
+        self.io = start_imgui(None)
         self.io.display_size = self.size
         self.io.delta_time = 1 / 60
         self._begin()

@@ -45,7 +45,7 @@ def _why_not(desk, action):
     waits = uncounted(desk, document) if action.enabled is has_objects else ""
     if waits and has_mask(desk):
         waits = NOT_COUNTED  # the line at the foot tells how far it is
-    return f"{action.label}: {waits or 'nothing to do that with'}"
+    return f"{action.label}: {waits or 'there is nothing to do'}"
 
 
 def hold_keys(desk, keyboard, free):

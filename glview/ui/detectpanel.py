@@ -57,7 +57,8 @@ def _ready(desk, document):
         if imgui.button("Continue"):
             detector.start(document, resume=True)
         mark(desk, "Continue")
-        tip(f"Go on with the detection that ended at {100 * document.detection.part.covered:.0f} %")
+        part = document.detection.part
+        tip(f"Go on with {part.model}, which was stopped at {100 * part.covered:.0f} %")
     imgui.end_disabled()
     busy = detector.running
     if busy is not None:

@@ -91,7 +91,7 @@ class Histograms:
     def _draw_confidence(self, desk, document, size):
         found = desk.measurer.confidence(document)
         threshold = document.mask.threshold
-        _title("Confidence", found, "pixel", "no detection yet")
+        _title("Confidence", found, "pixel", "no detection yet", part=_part(document.detection))
         lines = () if document.detection.confidence is None else (threshold,)
         heights = [] if found is None else found.counts
         plot = self._confidence
@@ -113,14 +113,22 @@ class Histograms:
         _explain(self._areas, found, "object")
 
 
-def _title(words, found, what, missing="counting...", counted=None):
-    """What the plot shows, and of how much; counted: how far counting all of it has come."""
+def _part(detection):
+    """What to say of the confidence of a frame that was searched in part."""
+    if detection.gaps is not None:
+        return " searched"
+    return "" if detection.covered >= 1.0 else f", {detection.covered:.1%} searched"
+
+
+def _title(words, found, what, missing="counting...", counted=None, part=""):
+    """What the plot shows, and of how much; counted: how far counting all of it has come; part:
+    what follows the number."""
     imgui.text_unformatted(words)
     imgui.same_line()
     if found is None:
         imgui.text_disabled(missing)
     elif found.exact:
-        imgui.text_disabled(f"of {count(found.total, what)}, log")
+        imgui.text_disabled(f"of {count(found.total, what)}{part}, log")
     else:
         more = "" if counted is None else f" (counting all, {counted:.0%})"
         share = max(1, found.total // max(1, found.looked))

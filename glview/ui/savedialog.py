@@ -35,7 +35,10 @@ def saved_dialog(desk):
     tip("CR_DQ: a copy of the image's data-quality flags with the mask's bits among them")
     method = choice(desk, "Where", saving.method, METHODS)
     imgui.pop_item_width()
-    desk.workspace.saving = replace(saving, confidence=confidence, bits=bits, dq=dq, method=method)
+    chosen = replace(saving, confidence=confidence, bits=bits, dq=dq, method=method)
+    desk.workspace.saving = chosen
+    if chosen != desk.settings.saving and not imgui.is_any_item_active():
+        desk.settings.remember(desk)  # at once: a program may end otherwise than by closing it
     imgui.separator()
     _outcome(desk, desk.foresight.of(document))
 
