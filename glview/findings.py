@@ -79,6 +79,17 @@ class Findings:
         return _with_searches(entry, named)
 
 
+def _searches(entry):
+    """Every Searched in an entry of a log."""
+    left = [*([entry["step"]] if "step" in entry else ()), *entry.get("line", ())]
+    while left:
+        step = left.pop()
+        if isinstance(step, Together):
+            left += step.steps
+        elif isinstance(step, Searched):
+            yield step
+
+
 def _with_searches(entry, change):
     """An entry of a log with change(step) in the place of each Searched."""
     def changed(step):
@@ -179,7 +190,8 @@ def load(entries, said, place, shape, cancelled):
                                     for number in (step.before, step.after)))
 
     for entry in entries:
-        _with_searches(entry, lambda step: numbers.update((step.before, step.after)) or step)
+        for step in _searches(entry):
+            numbers |= {step.before, step.after}
     for number in sorted({last, *numbers} - {0, None}, key=lambda one: (one != last, -one)):
         try:
             if room <= 0:

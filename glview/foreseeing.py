@@ -7,11 +7,11 @@ from glview.files.commit import SaveError
 
 
 class Foresight:
-    """known: what was worked out last, a files.foresee.Foreseen; or why nothing can be saved."""
+    """Asks for one document at a time; the answer stands until something changes what is saved."""
 
     def __init__(self, workspace, jobs):
         self.workspace, self._jobs = workspace, jobs
-        self._asked = self._answered = self.known = None
+        self._asked = self._answered = self._known = None
 
     def of(self, document):
         """Once a frame, while it is wanted: a Foreseen, a sentence that says why there is none, or
@@ -22,7 +22,7 @@ class Foresight:
         key = document.key, document.mask_key, document.saved, choices, id(last)
         if key != self._asked and not self._jobs.has("foresee"):
             self._ask(document, key, choices)
-        return self.known if self._answered == key else None
+        return self._known if self._answered == key else None
 
     def _hindered(self, document):
         if document is None:
@@ -48,6 +48,6 @@ class Foresight:
                 return f"It cannot be saved so: {error}"
 
         def done(found):
-            self._answered, self.known = key, found
+            self._answered, self._known = key, found
 
         self._jobs.start("foresee", work, done, lambda error: done(f"It is not known: {error}"))

@@ -3,9 +3,12 @@
 import os
 import secrets
 import time
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
 from glview import saving
+from glview.document import Detection, Document
 from glview.files import shown_name
 
 
@@ -90,67 +93,91 @@ class Keeper:
         known = document.detection.provenance | {"save": secrets.token_hex(8)}
         detection = replace(document.detection, provenance=known,
                             coverage=coverage and coverage.copy())
-        step, stamp, settings = document.history.last, detection.stamps.now, document.mask
-        filled = detection.run is not None and detection.run.shown
-        choices, entries = self.workspace.saving, tuple(self.workspace.entries)
-        less = saving.lacking(detection, choices)
-        wait = self._before(document, known["save"], not less)
-        more = {"sides": dict(entry.sides), "verdicts": dict(document.verdicts),
-                "dq": choices.dq or document.dq, "clean": clean, "look": document.stretch,
-                "choices": choices}
-        old = document.cleaned
+        settings, entries = document.mask, tuple(self.workspace.entries)
+        choices = self.workspace.saving
+        begun = _Begun(document, detection, document.history.last, detection.stamps.now,
+                       detection.run is not None and detection.run.shown,
+                       saving.lacking(detection, choices), choices.dq or document.dq,
+                       document.cleaned, beside, clean, then)
+        wait = self._before(document, known["save"], not begun.less)
+        more = {"sides": dict(entry.sides), "verdicts": dict(document.verdicts), "dq": begun.dq,
+                "clean": clean, "look": document.stretch, "choices": choices}
 
         def work(cancelled):
             wait()
             result = saving.write(document.image, detection, settings, edits, entry.stamp, beside,
                                   **more)
-            same = old is not None and os.path.realpath(old) == os.path.realpath(result.path)
-            return result, _opened_from(entry.path, entries), same
+            return result, _opened_from(entry.path, entries), begun.replaces_cleaned(result.path)
 
-        def done(found):
-            result, written, same = found
-            if result.place == "extension":  # else it is as it was, and perhaps changed before
-                for one in written:
-                    one.stamp = result.stamp
-            else:
-                for one in written:
-                    one.sides[result.path] = result.side
-            _mark_saved(document, detection, filled, step, stamp, bool(less))
-            why = f": {result.why}" if result.why else ""
-            self.workspace.unsay(document.image.name, "NOT SAVED")
-            what = "the mask and the CR-cleaned image" if clean else "the mask"
-            left_out = "" if clean or not same else "; without the CR-cleaned image saved before"
-            document.dq = more["dq"]
-            document.cleaned = result.path if clean else None if same else old
-            self.workspace.told = (f"Saved {what} in {shown_name(result.path)} "
-                                   f"({result.place}{why}) at {time.strftime('%H:%M:%S')}"
-                                   f"{saving.unfinished(detection)}{left_out}{less}")
-            if result.warning:
-                self.workspace.notify(result.warning)
-            then()
-            self.update()
+        self._jobs.start("save", work, lambda found: self._done(begun, *found),
+                         lambda error: self._failed(begun, error))
 
-        def failed(error):
-            tried = beside or getattr(error, "beside", False)
-            advice = "" if tried else "; Ctrl+Shift+S saves it beside the file"
-            name, why = document.image.name, str(error)
-            self.workspace.notify(
-                f"NOT SAVED: {why if name in why else f'{name}: {why}'}{advice}")
-            self.update()
+    def _done(self, begun, result, written, same):
+        """written: the entries of that file; same: True if it held a CR-cleaned image."""
+        if result.place == "extension":  # else it is as it was, and perhaps changed before
+            for one in written:
+                one.stamp = result.stamp
+        else:
+            for one in written:
+                one.sides[result.path] = result.side
+        begun.mark(result.path, same)
+        why = f": {result.why}" if result.why else ""
+        self.workspace.unsay(begun.document.image.name, "NOT SAVED")
+        what = "the mask and the CR-cleaned image" if begun.clean else "the mask"
+        left_out = "" if begun.clean or not same else "; without the CR-cleaned image saved before"
+        self.workspace.told = (f"Saved {what} in {shown_name(result.path)} "
+                               f"({result.place}{why}) at {time.strftime('%H:%M:%S')}"
+                               f"{saving.unfinished(begun.detection)}{left_out}{begun.less}")
+        if result.warning:
+            self.workspace.notify(result.warning)
+        begun.then()
+        self.update()
 
-        self._jobs.start("save", work, done, failed)
+    def _failed(self, begun, error):
+        tried = begun.beside or getattr(error, "beside", False)
+        advice = "" if tried else "; Ctrl+Shift+S saves it beside the file"
+        name, why = begun.document.image.name, str(error)
+        self.workspace.notify(f"NOT SAVED: {why if name in why else f'{name}: {why}'}{advice}")
+        self.update()
 
 
-def _mark_saved(document, detection, filled, step, stamp, lossy):
-    """A document is on disk as it was when step was its last, with the detection as of a stamp.
+@dataclass(frozen=True, eq=False)
+class _Begun:
+    """A save that is under way, and the document as it was when that began.
 
-    filled: a search was filling that; then what was there before it is no more on disk.
+    step: its last; detection: a copy, as of the stamp; filled: True if a search was filling it.
+    less: words for what of it is not saved; dq: which flags are; cleaned: where its CR-cleaned
+    image was; clean: True if that is saved now.  then: is called once it is saved.
     """
-    document.history.mark_saved(step)
-    document.saved, document.lossy = stamp, lossy
-    document.stored = detection.confidence is not None
-    if filled:
-        detection.run.on_disk = False
+
+    document: Document
+    detection: Detection
+    step: Any
+    stamp: int
+    filled: bool
+    less: str
+    dq: str | None
+    cleaned: str | None
+    beside: bool
+    clean: bool
+    then: Callable[[], None]
+
+    def replaces_cleaned(self, path):
+        """True if the CR-cleaned image was in the file of this path; for a worker."""
+        return self.cleaned is not None and os.path.realpath(self.cleaned) == os.path.realpath(path)
+
+    def mark(self, path, same):
+        """The document is on disk, in the file of this path, as it was when the save began.
+
+        same: what `replaces_cleaned` said.
+        """
+        document, detection = self.document, self.detection
+        document.history.mark_saved(self.step)
+        document.saved, document.lossy, document.dq = self.stamp, bool(self.less), self.dq
+        document.stored = detection.confidence is not None
+        document.cleaned = path if self.clean else None if same else self.cleaned
+        if self.filled:  # what was there before the search is no more on disk
+            detection.run.on_disk = False
 
 
 def _opened_from(path, entries):

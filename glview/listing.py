@@ -26,7 +26,7 @@ class Listing:
     """One list, for the document on screen.
 
     sort: (column, falling) and rules: listing.Rules, both for every file.
-    rows: (n,) OBJECT: the objects of the mask, then those that were rejected, numbered on;
+    rows: (n,) OBJECT: the objects of the mask, then those that were rejected;
     codes: (n,) places in verdicts.STATES; order: the rows that are shown, in order; reviewed: (how
     many were judged, of how many); selected: a row or -1; place: where in the order it is, or was;
     flights: how often another one was selected, for panels that scroll to it.
@@ -109,6 +109,11 @@ class Listing:
         if bright is not None:  # of those rejected it is not known
             bright = np.append(bright, np.zeros(len(self.rows) - len(bright), bool))
         return listing.shown(self.rows, self.codes, self.rules, document.image.shape, seen, bright)
+
+    @property
+    def rejected(self):
+        """How many were rejected and are in the mask no longer."""
+        return self.reviewed[1] - (len(self.rows) - len(self._pixels))
 
     # which one is selected
 
@@ -250,13 +255,13 @@ class Latest:
 
 
 def _together(objects, codes, pixels, rejected):
-    """(rows, codes, pixels): the objects, and after them those that were rejected."""
+    """(rows, codes, pixels): the objects, and after them those that were rejected; each has the
+    number of its place by area, so that no object gets another one if its like is rejected."""
     if not pixels:
         return objects, codes, pixels
-    code, rejected = verdicts.STATES.index(REJECTED), rejected.copy()
-    rejected["id"] = len(objects) + 1 + np.arange(len(rejected))
-    return (np.concatenate([objects, rejected]),
-            np.append(codes, np.full(len(rejected), code, np.uint8)), pixels)
+    code, rows = verdicts.STATES.index(REJECTED), np.concatenate([objects, rejected])
+    rows["id"][listing.merged(rows, len(objects))] = np.arange(1, len(rows) + 1)
+    return rows, np.append(codes, np.full(len(rejected), code, np.uint8)), pixels
 
 
 def looking(document, objects):

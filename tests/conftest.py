@@ -118,6 +118,49 @@ def sky():
     return made
 
 
+@pytest.fixture(scope="module")
+def one_thread():
+    """Small frames gain nothing from threads, which wait for each other on a busy machine."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def children(monkeypatch):
+    """The stand-ins for the processes that search, one for each that was started."""
+    from detections import stand_ins
+
+    return stand_ins(monkeypatch)
+
+
+@pytest.fixture
+def frame(tmp_path):
+    """The path of a file of noise, 120 x 160 pixels."""
+    from sky import write_noise
+
+    return write_noise(tmp_path / "frame.fits", (120, 160))
+
+
+@pytest.fixture
+def sit(tmp_path):
+    """Opens files as a window does that keeps what is not saved; closed at the end."""
+    from robot import Robot
+
+    robots = []
+
+    def down(*paths, **state):
+        robots.append(Robot(*paths, unsaved=tmp_path / "unsaved", **state))
+        return robots[-1]
+
+    yield down
+    for robot in robots:
+        robot.desk.close()
+
+
 @pytest.fixture
 def typed(monkeypatch, capsys, tmp_path):
     """Runs glview as it is typed, in the test's folder; (exit code, lines of stdout, of stderr)."""

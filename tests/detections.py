@@ -1,5 +1,6 @@
 """What the tests of detection share: frames with rays, ears for events, a child that obeys."""
 
+import shutil
 import time
 from pathlib import Path
 
@@ -121,3 +122,20 @@ def stand_ins(monkeypatch):
 
     monkeypatch.setattr(remote, "Detection", make)
     return made
+
+
+def found(robot):
+    """Pixels (y, x) that a model found, in order; None without a confidence."""
+    values = robot.document.detection.confidence
+    return None if values is None else list(map(tuple, np.argwhere(values[:, :] > 0.5).tolist()))
+
+
+def crash(robot, folder):
+    """Leave in folder/unsaved what is there a moment after the robot's last frame, which ends."""
+    robot.frame()
+    robot.desk.autosave.sync()
+    shutil.copytree(folder / "unsaved", folder / "left")
+    robot.desk.jobs.close()
+    robot.desk.close()
+    shutil.rmtree(folder / "unsaved")
+    (folder / "left").rename(folder / "unsaved")

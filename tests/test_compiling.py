@@ -110,11 +110,10 @@ def test_every_loop_stands_alone_in_its_module_and_is_kept():
                 assert type(one._cache).__name__ == "FunctionCache", f"{name} has no cache=True"
 
 
-def test_a_cached_start_loads_everything_quickly(rehearsed):
-    spent = run("import json, time, numba; began = time.process_time(); "
-                "from glview import compiling; compiling._load(); "
-                "print(json.dumps(time.process_time() - began))")
-    assert spent < 10 * 0.35  # of a machine that does nothing else; one cold loop is a second
+def test_a_cached_start_compiles_nothing(rehearsed):
+    used = run(LOOPS + "from glview import compiling\ncompiling._load()\ntell()\n")
+    assert not any(misses for kinds in used.values() for misses in kinds.values())
+    assert sum(len(kinds) for kinds in used.values()) > 20
 
 
 @pytest.fixture

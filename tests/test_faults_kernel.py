@@ -17,7 +17,7 @@ from test_faults_saving import contents, is_intact, is_old_or_new, is_readable
 
 ROOT = Path(__file__).parent.parent
 MOUNTED = 'mount -t tmpfs -o size=512k none "$0" && { "$@"; code=$?; umount "$0"; exit $code; }'
-PLACES = ("unshare", "-rm"), ("unshare", "-m"), ()  # where to mount: any user, root, root
+PLACES = ("unshare", "-rm"), ("unshare", "-m"), ()  # any user may; root; root without unshare
 FILLED = """
 import os, sys
 from pathlib import Path

@@ -42,7 +42,7 @@ LAYERS = {  # a folder, or a module beside them -> what it may import of glview;
     "saving": {"core", "document", "files", "workspace"},
     "watching": {"files"},
     "foreseeing": {"files", "saving"},
-    "keeping": {"files", "saving"},
+    "keeping": {"document", "files", "saving"},
     "logwriter": {"core", "files"},
     "editmirror": {"core"},
     "findings": {"core", "document", "files"},

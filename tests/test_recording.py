@@ -1,7 +1,6 @@
 """A search that is killed goes on where it was: its tiles are on disk as they come."""
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -9,9 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from astropy.io import fits
-from detections import DONE, READY, SHIPPED, stand_ins, tile
-from robot import Robot
+from detections import DONE, READY, SHIPPED, crash, found, tile
 
 from glview import recording
 from glview.core import plane
@@ -25,31 +22,14 @@ OTHER = READY | {"ready": "decam", "sha256": "def",
                  "provenance": {"model": "decam", "weights_sha256": "def"}}
 
 
-@pytest.fixture
-def children(monkeypatch):
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch):
     monkeypatch.setattr(recording, "PAUSE", 0.0)
-    return stand_ins(monkeypatch)
 
 
 @pytest.fixture
-def frame(tmp_path):
-    path = tmp_path / "frame.fits"
-    fits.writeto(path, np.random.default_rng(4).normal(50, 3, SHAPE).astype(np.float32))
-    return path
-
-
-@pytest.fixture
-def sit(frame, children):
-    """Opens the file as a window does that keeps what is not saved; closed at the end."""
-    robots = []
-
-    def down():
-        robots.append(Robot(frame, model=SHIPPED, unsaved=frame.parent / "unsaved"))
-        return robots[-1]
-
-    yield down
-    for robot in robots:
-        robot.desk.close()
+def sit(sit, frame, children):
+    return lambda: sit(frame, model=SHIPPED)
 
 
 def tiles(frame):
@@ -69,20 +49,6 @@ def begin(robot, children, ready=READY, rows=72):
                            tile(rows - 12, 0, rows, 160, [(60, 70)]), {"progress": rows / 120}]
     robot.until(lambda: len(recorded(Path(robot.document.image.path))) == 2)
     robot.until(lambda: not any(name.startswith("record ") for name in robot.desk.jobs.busy))
-
-
-def crash(robot, folder):
-    robot.frame()
-    robot.desk.autosave.sync()
-    shutil.copytree(folder / "unsaved", folder / "left")
-    robot.desk.close()
-    shutil.rmtree(folder / "unsaved")
-    (folder / "left").rename(folder / "unsaved")
-
-
-def found(robot):
-    values = robot.document.detection.confidence
-    return None if values is None else list(map(tuple, np.argwhere(values[:, :] > 0.5).tolist()))
 
 
 def finish(robot, children, ray=(100, 5)):

@@ -4,23 +4,17 @@ to take its place."""
 import numpy as np
 import pytest
 from astropy.io import fits
-from detections import DONE, READY, SHIPPED, stand_ins, tile
+from detections import DONE, READY, SHIPPED, tile
 from robot import Robot
+from sky import write_noise
 
 SHAPE = (60, 80)
 EARLIER, LATER = [(5, 6), (20, 30)], [(40, 41)]
 
 
 @pytest.fixture
-def children(monkeypatch):
-    return stand_ins(monkeypatch)
-
-
-@pytest.fixture
 def frame(tmp_path):
-    path = tmp_path / "frame.fits"
-    fits.writeto(path, np.random.default_rng(4).normal(50, 3, SHAPE).astype(np.float32))
-    return path
+    return write_noise(tmp_path / "frame.fits", SHAPE)
 
 
 @pytest.fixture

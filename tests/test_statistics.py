@@ -9,14 +9,7 @@ import torch
 
 from glview.models import init_model, look
 
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Small frames gain nothing from threads, which wait for each other on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

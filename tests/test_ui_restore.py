@@ -1,12 +1,10 @@
 """Edits that were not saved: the question at the next opening, and files that are open twice."""
 
-import shutil
-
 import numpy as np
 import pytest
 from astropy.io import fits
+from detections import crash
 from robot import Robot
-from sky import write_noise
 
 from glview.core import plane
 from glview.files import open_images
@@ -14,36 +12,6 @@ from glview.files.unsaved import Claim, Place
 from glview.library import mask_of
 
 SHAPE = (120, 160)
-
-
-@pytest.fixture
-def frame(tmp_path):
-    return write_noise(tmp_path / "frame.fits", SHAPE)
-
-
-@pytest.fixture
-def sit(tmp_path):
-    """Opens files as a window does that keeps what is not saved; closed at the end."""
-    robots = []
-
-    def down(*paths):
-        robots.append(Robot(*paths, unsaved=tmp_path / "unsaved"))
-        return robots[-1]
-
-    yield down
-    for robot in robots:
-        robot.desk.close()
-
-
-def crash(robot, tmp_path):
-    """What is on the disk a moment after the robot's last frame, while it goes on."""
-    robot.frame()
-    robot.desk.autosave._writer.close()
-    shutil.copytree(tmp_path / "unsaved", tmp_path / "left", dirs_exist_ok=True)
-    robot.desk.jobs.close()
-    robot.desk.close()
-    shutil.rmtree(tmp_path / "unsaved")
-    (tmp_path / "left").rename(tmp_path / "unsaved")
 
 
 def paint(robot, y, x, tool="B"):

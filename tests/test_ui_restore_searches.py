@@ -1,12 +1,9 @@
 """Searches after a crash: undo and redo show the confidences of before and after, as they did."""
 
-import shutil
-
 import numpy as np
 import pytest
 from astropy.io import fits
-from detections import DONE, READY, SHIPPED, stand_ins, tile
-from robot import Robot
+from detections import DONE, READY, SHIPPED, crash, found, tile
 
 from glview.core import plane
 
@@ -18,49 +15,12 @@ OTHER = READY | {"ready": "decam", "sha256": "def",
 
 
 @pytest.fixture
-def children(monkeypatch):
-    return stand_ins(monkeypatch)
-
-
-@pytest.fixture
-def frame(tmp_path):
-    path = tmp_path / "frame.fits"
-    fits.writeto(path, np.random.default_rng(4).normal(50, 3, SHAPE).astype(np.float32))
-    return path
-
-
-@pytest.fixture
-def sit(frame, children):
-    """Opens the file as a window does that keeps what is not saved; closed at the end."""
-    robots = []
-
-    def down():
-        robots.append(Robot(frame, model=SHIPPED, unsaved=frame.parent / "unsaved"))
-        return robots[-1]
-
-    yield down
-    for robot in robots:
-        robot.desk.close()
-
-
-def crash(robot, folder):
-    """What is on the disk once the files of the confidences are written."""
-    robot.settle()
-    robot.desk.autosave.sync()
-    shutil.copytree(folder / "unsaved", folder / "left")
-    robot.desk.close()
-    shutil.rmtree(folder / "unsaved")
-    (folder / "left").rename(folder / "unsaved")
+def sit(sit, frame, children):
+    return lambda: sit(frame, model=SHIPPED)
 
 
 def confidences(folder):
     return list((folder / "unsaved").glob("*.conf"))
-
-
-def found(robot):
-    """Pixels that a model found."""
-    confidence = robot.document.detection.confidence
-    return None if confidence is None else list(map(tuple, np.argwhere(confidence[:, :] > 0.5)))
 
 
 def search(robot, children, ready=READY, pixels=FIRST, box=None):
@@ -74,6 +34,7 @@ def search(robot, children, ready=READY, pixels=FIRST, box=None):
 def stroke(robot):
     robot.key("B")
     robot.click(robot.of_pixel(20, 100))
+    robot.settle()
 
 
 def undo(robot):
@@ -186,7 +147,6 @@ def test_files_of_steps_that_are_forgotten_are_removed(sit, frame, children):
     assert len(confidences(frame.parent)) == 3
     robot.key("Ctrl+Z", times=2)
     stroke(robot)
-    robot.settle()
     robot.desk.autosave.sync()
     assert found(robot) == FIRST and len(confidences(frame.parent)) == 1
     robot.key("Ctrl+S")

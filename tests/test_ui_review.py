@@ -83,7 +83,27 @@ def test_accept_and_reject_go_on_to_the_next_and_count(robot):
                              at(3): "", at(4): "", at(5): ""}
     y0, x0, y1, x1, _ = BOXES[1]
     assert not mask_of(robot.document)[y0:y1, x0:x1].any()
-    assert robot.reads("5 objects"), "the mask has one object less"
+    texts = [text for text in robot.texts() if "objects" in text]
+    assert len(texts) == 2 and all(text.startswith("5 objects, 1 rejected, ") for text in texts)
+
+
+def test_every_object_keeps_its_number_when_some_are_rejected(robot):
+    def numbers():
+        return {(row["y0"], row["x0"]): row["id"] for row in robot.desk.listing.rows}
+
+    before = numbers()
+    press(robot, "N", "A", "X", "X")
+    assert numbers() == before and sorted(before.values()) == [1, 2, 3, 4, 5, 6]
+    second = next(place for place, number in before.items() if number == 2)
+    assert states(robot)[second] == "rejected"
+    robot.desk.listing.go(robot.document, "2")
+    robot.settle()
+    assert place_of(robot) == second
+    robot.desk.listing.go(robot.document, "5")
+    robot.settle()
+    assert before[place_of(robot)] == 5
+    press(robot, "Ctrl+Z", "Ctrl+Z")
+    assert numbers() == before
 
 
 def test_each_decision_is_one_step_of_undo(robot):

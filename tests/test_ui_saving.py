@@ -1,12 +1,10 @@
 """The dialog File, What is saved: chosen, foreseen, saved, and taken up after a crash."""
 
-import shutil
-
 import numpy as np
 import pytest
 from imgui_bundle import imgui
 from astropy.io import fits
-from robot import Robot
+from detections import crash
 
 from glview.library import mask_of
 from glview.settings import Settings
@@ -14,27 +12,6 @@ from glview.workspace import Saving
 
 SHAPE = (120, 160)
 CONFIDENCE = np.random.default_rng(1).random(SHAPE).astype(np.float32) ** 9
-
-
-@pytest.fixture
-def frame(tmp_path):
-    path = tmp_path / "frame.fits"
-    fits.writeto(path, np.random.default_rng(4).normal(50, 3, SHAPE).astype(np.float32))
-    return path
-
-
-@pytest.fixture
-def sit(tmp_path):
-    """Opens files as a window does that keeps what is not saved; closed at the end."""
-    robots = []
-
-    def down(*paths, **state):
-        robots.append(Robot(*paths, unsaved=tmp_path / "unsaved", **state))
-        return robots[-1]
-
-    yield down
-    for robot in robots:
-        robot.desk.close()
 
 
 @pytest.fixture
@@ -125,17 +102,6 @@ def test_the_size_follows_the_mask(robot):
     robot.document.change(dilation=1)
     robot.settle()
     assert said() != before and "CR_EDITS" in robot.texts()
-
-
-def crash(robot, tmp_path):
-    """What is on the disk a moment after the robot's last frame, while it goes on."""
-    robot.frame()
-    robot.desk.autosave._writer.close()
-    shutil.copytree(tmp_path / "unsaved", tmp_path / "left", dirs_exist_ok=True)
-    robot.desk.jobs.close()
-    robot.desk.close()
-    shutil.rmtree(tmp_path / "unsaved")
-    (tmp_path / "left").rename(tmp_path / "unsaved")
 
 
 @pytest.mark.parametrize("choices", [Saving("none"), Saving("rounded", 2)])

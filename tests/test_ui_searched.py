@@ -3,17 +3,12 @@
 import numpy as np
 import pytest
 from astropy.io import fits
-from detections import DONE, READY, SHIPPED, stand_ins, tile
+from detections import DONE, READY, SHIPPED, tile
 from robot import Robot
 
 SHAPE = (200, 300)
 TILE = (0, 0, 200, 100)
 SEARCHED, NOT = (50, 50), (50, 250)
-
-
-@pytest.fixture
-def children(monkeypatch):
-    return stand_ins(monkeypatch)
 
 
 def picture():

@@ -15,7 +15,6 @@ from detections import (
     frame,
     joined,
     only_linux,
-    stand_ins,
     tile,
     wait,
 )
@@ -33,11 +32,6 @@ from glview.models.remote import Detection
 SHAPE = (60, 80)
 BOXES = [(0, 0, 30, 40), (0, 40, 30, 80), (30, 0, 60, 40), (30, 40, 60, 80)]
 TILES = [tile(*box, [(box[0] + 5, box[1] + 5)]) for box in BOXES]
-
-
-@pytest.fixture
-def children(monkeypatch):
-    return stand_ins(monkeypatch)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from robot import Robot
 from glview import files
 from glview.core.image import from_array
 from glview.core.mask import EDIT_ADD
+from glview.gl.panes import PALETTE
 from glview.library import entry_for
 from glview.screenshot import run_screenshot
 from glview.session import Options
@@ -80,6 +81,31 @@ def test_the_part_that_is_there_is_shown_and_the_rest_follows(unpacking, tmp_pat
         assert robot.document.stretch.kind == "log" and robot.workspace.entry.partial is None
         assert np.array_equal(robot.document.image[:, :], whole) and told == [0.25, 0.5]
         assert robot.desk.busy_words == "" and not robot.workspace.notices
+
+
+def test_rows_that_are_still_to_come_look_unread_and_are_not_counted_as_nan(unpacking, tmp_path):
+    _, go, _ = unpacking
+    path = tmp_path / "frame.fits.gz"
+    path.touch()
+    with Robot(str(path), ready=False) as robot:
+        for part in (True, False, False):
+            go.release()
+            if part:
+                robot.until(lambda: robot.document is not None)
+                robot.frame(20)
+                robot.click(robot.tab("Display"))
+                assert np.isnan(robot.document.image[200:201, :]).all()
+                assert not purple(robot).any()
+                assert robot.reads("NaN: not counted") and not robot.reads("No NaN")
+        robot.until(lambda: robot.document.whole)
+        robot.settle()
+        assert robot.reads("No NaN, no Inf") and not robot.reads("not counted")
+
+
+def purple(robot):
+    """Where the image pane shows the colour of NaN."""
+    wanted = np.rint(np.array(PALETTE.nan) * 255)
+    return (np.abs(robot.part("image").astype(int) - wanted) <= 1).all(-1)
 
 
 def test_a_part_is_not_painted_on_nor_searched(unpacking, tmp_path):

@@ -50,14 +50,14 @@ def ordered(rows, codes, column, falling, sorted_rows=None):
     """
     first = np.arange(len(rows))
     if sorted_rows is not None and sorted_rows < len(rows):
-        first = _merged(rows, sorted_rows)
+        first = merged(rows, sorted_rows)
     if (column, falling) == ("area", True):
         return first
     values = COLUMNS[column](rows, codes)[first].astype(np.float64)
     return first[np.argsort(-values if falling else values, kind="stable")]
 
 
-def _merged(rows, count):
+def merged(rows, count):
     """(n,) int64: the numbers of all rows by falling area, y0, x0, of which the first are so."""
     falling, corners = -rows["area"], rows["y0"].astype(np.int64) << 32 | rows["x0"]
     late = count + np.lexsort((corners[count:], falling[count:]))

@@ -27,6 +27,11 @@ class Palette:
 PALETTE = Palette()
 
 
+def nan_colour(document):
+    """RGB of NaN; of a file that is still being unpacked that is nearly all of what is to come."""
+    return PALETTE.nan if document.whole else PALETTE.background
+
+
 class Painter:
     """Draws image and mask panes into a target; owns the colour map and equalization textures."""
 
@@ -52,7 +57,7 @@ class Painter:
         drawn = self._image_for(settings.kind, "state" in cells and opacity > 0.0)
         assign(drawn.program, values=0, state=1, colours=2, table=3, limits=(low, high),
                contrast=settings.contrast, bias=settings.bias,
-               nan_colour=PALETTE.nan, inf_colour=PALETTE.infinite,
+               nan_colour=nan_colour(document), inf_colour=PALETTE.infinite,
                overlay=(*overlay.colour, opacity), outline=overlay.outline, **self._shared(place))
         for unit, texture in enumerate((cells["values"], cells.get("state", self.greys),
                                         self.colours, self.table)):

@@ -92,8 +92,10 @@ def _counts(document):
     automatic = document.stretch.limits not in ("minmax", "user")
     if automatic and sample.exact and 0 < used < sample.count:
         imgui.text_disabled(f"Limits sampled, 1 of {sample.count // used} pixels")
-    bad = (("NaN", sample.nan), ("+Inf", sample.posinf), ("-Inf", sample.neginf))
+    nan = sample.nan if document.whole else 0  # most of them are pixels that were never read
+    bad = (("NaN", nan), ("+Inf", sample.posinf), ("-Inf", sample.neginf))
     found = "  ".join(f"{name} {count:,}" for name, count in bad if count)
-    imgui.text_disabled(found + (words if found else "") or f"No NaN, no Inf{words}")
+    none = "No NaN, no Inf" if document.whole else "NaN: not counted before all is unpacked"
+    imgui.text_disabled(f"{found or none}{words}")
     for note in document.image.notes:
         wrapped(note, (1.0, 0.75, 0.3))

@@ -13,7 +13,7 @@ from glview.core.blocks import box_round
 from glview.core.mask import FinalMask
 from glview.core.outline import edges_of
 from glview.core.stretch import contrast_bias, grey
-from glview.gl.panes import PALETTE
+from glview.gl.panes import PALETTE, nan_colour
 from glview.ui.numbers import short
 from glview.ui.widgets import mark, tip
 
@@ -216,7 +216,7 @@ def _colours(document, values):
     level = contrast_bias(np.where(finite, level, 0.0), stretch.contrast, stretch.bias)
     colours = colormaps.table(stretch.colormap, stretch.invert).view(np.uint32)[:, 0]
     made = colours[np.floor(level * 255 + 0.5).astype(np.intp)]
-    made[np.isnan(values)] = _packed(PALETTE.nan)
+    made[np.isnan(values)] = _packed(nan_colour(document))
     made[np.isinf(values)] = _packed(PALETTE.infinite)
     return made
 

@@ -7,8 +7,8 @@ from imgui_bundle import imgui
 from glview.core.mask import MAX_DILATION
 from glview.tools import TOOLS
 from glview.ui.maskdrag import MaskDrag
-from glview.ui.status import compiling_bar, uncounted
-from glview.ui.widgets import choice, count, mark, tip
+from glview.ui.status import compiling_bar, counted, uncounted
+from glview.ui.widgets import choice, count, mark, tip, wrapped
 
 TOOLS_IN_LINE = 4
 SHAPES = {"square": "Square", "disk": "Disk", "diamond": "Diamond"}
@@ -107,7 +107,7 @@ def _counts(desk, document):
         imgui.text_disabled(uncounted(desk, document))
     else:
         total = document.image.shape[0] * document.image.shape[1]
-        imgui.text(f"{count(len(review.objects), 'object')}, {count(review.pixels, 'pixel')} "
-                   f"({100 * review.pixels / total:.3f} %)")
+        wrapped(f"{counted(desk.listing)}, {count(review.pixels, 'pixel')} "
+                f"({100 * review.pixels / total:.3f} %)")
     words = f"by hand: {added:,} added, {deleted:,} deleted" if added or deleted else ""
     imgui.text_disabled(words)  # its line is kept, or the first stroke moved all below

@@ -121,7 +121,7 @@ def _rules(desk, listing):
         tip(words)
     listing.rules = replace(rules, above=max(0, above), said=said, **switches)
     if len(listing.order) < len(listing.rows):
-        words = f"{len(listing.order):,} of {len(listing.rows):,}"
+        words = f"{len(listing.order):,} of {len(listing.rows):,} shown"
     else:
         words = uncounted(desk, desk.workspace.document)
     if words:

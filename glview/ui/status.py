@@ -4,7 +4,7 @@ from imgui_bundle import imgui
 
 from glview.budget import size_text
 from glview.ui.compare import words as compared
-from glview.ui.widgets import mark
+from glview.ui.widgets import count, mark
 
 NOT_COUNTED = "the objects are not counted yet"
 
@@ -41,6 +41,12 @@ def uncounted(desk, document):
     if not document.has_mask:
         return document.readonly or "no mask yet; D detects"
     return desk.compiler.words or "counting..."
+
+
+def counted(listing):
+    """ "711 objects, 10 rejected": those of the mask, and those that are in it no longer."""
+    words = count(listing.reviewed[1] - listing.rejected, "object")
+    return f"{words}, {listing.rejected:,} rejected" if listing.rejected else words
 
 
 def compiling_bar(desk):

@@ -6,7 +6,7 @@ from imgui_bundle import imgui
 from glview.core.objects import RANKS
 from glview.core.verdicts import STATES
 from glview.ui.states import COLOURS, WORDS, colour_of, sign
-from glview.ui.status import uncounted
+from glview.ui.status import counted, uncounted
 from glview.ui.widgets import choice, count, mark, wrapped
 
 LABELS = {"area": "Area", "flux": "Flux", "confidence": "Confidence"}
@@ -67,9 +67,9 @@ def _head(desk, document):
         wrapped(words)
         return
     total, shown = len(listing.rows), len(listing.order)
-    words = count(total, "object")
     imgui.align_text_to_frame_padding()
-    imgui.text(f"{words}, by" if shown == total else f"{shown:,} of {words}, by")
+    words = counted(listing) if shown == total else f"{shown:,} of {total:,} shown"
+    imgui.text(f"{words}, by")
     imgui.same_line()
     imgui.set_next_item_width(imgui.get_font_size() * 7)
     _rank(desk, document, listing)
