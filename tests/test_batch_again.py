@@ -92,6 +92,23 @@ def test_warnings_are_told_again_of_what_was_done_before(detect, tmp_path):
     assert told[0] == told[1] and told[0][-1] == "by a fake model" and len(told[0]) == 2
 
 
+def test_damaged_parts_are_told_again_too(detect, tmp_path):
+    path, told = tmp_path / "c.fits", []
+    values = np.random.default_rng(0).integers(0, 1000, (64, 300)).astype(np.int16)
+    fits.CompImageHDU(values, compression_type="GZIP_1", tile_shape=(16, 300)).writeto(path)
+    with fits.open(path, disable_image_compression=True) as hdus:
+        end = hdus[1].fileinfo()["datLoc"] + 4 * hdus[1].header["NAXIS1"] + hdus[1].header["PCOUNT"]
+    with path.open("r+b") as file:  # in the last of four tiles
+        file.seek(end - 200)
+        file.write(bytes(40))
+    for status in ("done", "skipped"):
+        detect("c.fits", "--json", "night.jsonl")
+        record = json.loads((tmp_path / "night.jsonl").read_text())
+        assert (record["status"], record["warned"]) == (status, True), record
+        told.append(record["notes"])
+    assert told[0] == told[1] and "1 damaged part counts as bad pixels" in told[0]
+
+
 def test_truncated_frames_are_counted_at_the_end_each_time(detect, tmp_path):
     make_frame(tmp_path / "a.fits")
     path = tmp_path / "b.fits"
