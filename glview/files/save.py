@@ -76,9 +76,9 @@ def save_mask(
     "weights_sha256", "threshold" (the mask is probability > it), "dilation" (pixels), "shape"
     ("square", "disk" or "diamond"), "tiling", "crop", "regions", "sums", "added" and "deleted"
     (pixels by hand), "covered" (share of the frame that was searched), "searched" (its sections),
-    "plane" (of a cube, from 0), "cleaning" (how `cleaned` was made), "look", "save" and "version",
-    which glview writes; "floor", "rounded" and "reviewed" come by themselves. Other keys are left
-    out.
+    "notes" and "damaged" (what the search told of the image), "plane" (of a cube, from 0),
+    "cleaning" (how `cleaned` was made), "look", "save" and "version", which glview writes; "floor",
+    "rounded" and "reviewed" come by themselves. Other keys are left out.
     hdu: extension of the image, its number or name; None is the first shown.
     review: {(y, x): "accepted" or "rejected"} of objects, each by one of its pixels: CR_REVIEW.
     cleaned: the image without cosmic rays, an array or what gives its rows, for several threads at
