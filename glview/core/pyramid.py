@@ -34,7 +34,7 @@ class Pyramid:
         tile changed, the share of the frame that was read, the figures once that is all of it.
     outcome: the figures, set by the worker that finished them.
     scale: a histogram.Scale, set before anything is read, if all pixels are to be counted on the
-        way; it costs half as much again as the rest where the file is in memory.
+        way; where the file is in memory already, that takes as long again as the rest.
     """
 
     def __init__(self, shape, factor=FINEST):
