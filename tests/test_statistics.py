@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from glview.models import init_model, look
+from glview.models import init_model, look, unet
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -61,6 +61,29 @@ def test_no_layer_changes_the_order_of_its_input(name, monkeypatch):
     statistics = network.live([x])[1] if network.needs_statistics else None
     network.frozen(statistics)(x)
     assert len(orders) > 6 and all(orders)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_statistics_alone_are_the_same(image, dtype):
+    network = init_model("NRES", "cpu").parts[0].network
+    xs = [torch.from_numpy(image[None, None, y : y + 64, :144] - 200) for y in (0, 64)]
+    (found, *_), both = network.live(xs, dtype=dtype)
+    nothing, alone = network.live(xs, dtype=dtype, wanted=False)
+    assert nothing == [] and found.shape == (1, 1, 64, 144)
+    assert len(alone) == len(both) == len(list(network.layout.convolutions()))
+    for one, other in zip(alone, both, strict=True):
+        assert torch.equal(one[0], other[0]) and torch.equal(one[1], other[1])
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 8, 6), (2, 5, 7, 9), (1, 32, 2, 3)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_halving_is_pooling(shape, dtype):
+    x = torch.randn(shape, generator=torch.Generator().manual_seed(3)).to(dtype)
+    x[0, 0, 0, 0] = torch.nan
+    x = x.contiguous(memory_format=torch.channels_last)
+    found, expected = unet._halved(x), torch.nn.functional.max_pool2d(x, 2)
+    assert found.isnan().sum() == 1 and found.stride(1) == 1
+    assert torch.equal(found.nan_to_num(-9.0), expected.nan_to_num(-9.0))
 
 
 def test_statistics_by_bfloat16_are_those_of_float32(image):

@@ -301,11 +301,11 @@ def test_statistics_short_of_memory_take_fewer_samples(known, monkeypatch):
     monkeypatch.setattr(look, "WHOLE", 1000)
     live, sizes = model.parts[0].network.live, []
 
-    def limited(x, poll, dtype):
+    def limited(x, *settings):
         sizes.append(len(x))
         if len(x) > 1:
             raise MemoryError
-        return live(x, poll, dtype)
+        return live(x, *settings)
 
     monkeypatch.setattr(model.parts[0].network, "live", limited)
     assert model.detect_cr(np.tile(known["image"], (4, 2))).max() > 0.5

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from glview.models import heap
 from glview.models.frame import as_frame
 from glview.models.registry import PRECISIONS, ModelError, ModelInfo, choose, joined, split
 from glview.models.seamless import seamless
@@ -113,7 +114,7 @@ class Model:
         # TF32 convolutions would move single confidences by a thousandth.
         exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
         try:
-            with torch.inference_mode(), exact:
+            with torch.inference_mode(), exact, heap.kept():
                 bad = TILINGS[self.tiling](task)
         except MemoryError as error:
             raise ModelError(f"not enough memory for a frame of {frame.shape}; close other"

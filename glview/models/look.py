@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from glview.models import heap
 from glview.models.feed import feed_for
 from glview.models.tiling import failure, is_memory
 
@@ -56,18 +57,23 @@ class Look:
         boxes, task = self.live, self._task
         if not boxes:
             return
-        values, self._statistics = self._measure(boxes, progress)
         height, width = task.frame.shape
         alone = boxes == [(0, 0, height, width)] and task.dtype == self._dtype
-        if alone and not task.tile:
+        wanted = alone and not task.tile
+        heap.trim()
+        values, self._statistics = self._measure(boxes, progress, wanted)
+        heap.trim()
+        if wanted:
             self._values = values[0][0, 0, :height, :width].cpu().numpy()
 
-    def _measure(self, boxes, progress):
-        """(confidences, statistics) over boxes; where memory lacks, half of them must do."""
+    def _measure(self, boxes, progress, wanted):
+        """(confidences, statistics) over boxes; where memory lacks, half of them must do.
+
+        wanted: False for no confidences."""
         while True:
             try:
                 xs = [self._tensor(box)[0][None] for box in boxes]  # (1, 1, H, W) each
-                return self._network.live(xs, progress, self._dtype)
+                return self._network.live(xs, progress, self._dtype, wanted)
             except (RuntimeError, MemoryError) as error:
                 if not is_memory(error) or (len(boxes) == 1 and not self.retreat()):
                     advice = "close other programs, or give a tile size and the model ACS-WFC"

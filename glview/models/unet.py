@@ -7,10 +7,12 @@ and `live`, which takes group statistics from the very pixels it is given.
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 
+from glview.models import heap
 from glview.models.registry import ModelError
 
 _EPS = 1e-5
 _ROWS = 1 << 12  # pixels of one float32 sum: few enough to be exact and stay in the cache
+_CACHED = 1 << 17  # numbers that stay in the cache from one operation to the next
 
 
 def check_tensors(layout, tensors):
@@ -58,12 +60,13 @@ class Network:
 
         return lambda x, box=None: self._run([x.to(dtype)], convolve, pairs, box)[0]
 
-    def live(self, xs, poll=lambda fraction: None, dtype=torch.float32):
+    def live(self, xs, poll=lambda fraction: None, dtype=torch.float32, wanted=True):
         """(confidences, statistics) with the group statistics pooled over all of xs.
 
         xs: list of (N, 1, H, W) float32, one after the other so that their layers never lie in
         memory together.  poll(fraction) is called before each convolution.  dtype: of the sums,
-        float32 or bfloat16: others overflow before the normalisation.
+        float32 or bfloat16: others overflow before the normalisation.  wanted: False for the
+        statistics alone, with no confidences, at less cost.
         """
         rows = list(self.layout.convolutions())
         statistics = []
@@ -76,13 +79,19 @@ class Network:
         def normalised(x, index):
             scale, shift = self._affine(rows[index][1], *statistics[index])
             shift, scale = shift.to(dtype)[:, None, None], scale.to(dtype)[:, None, None]
-            return F.relu_(torch.addcmul(shift, x, scale, out=x))
+            for part in x.split(max(1, _CACHED // (x.shape[1] * x.shape[3])), 2):
+                F.relu_(torch.addcmul(shift, part, scale, out=part))
+            return x
 
         def convolve(xs, index):
             poll(index / len(rows))
-            xs = [summed(x, index) for x in xs]
-            statistics.append(_group_moments(xs, self.layout.groups))
-            return [normalised(x, index) for x in xs]
+            if index == len(rows) - 2:
+                heap.trim()  # the two largest layers fit into no gap that others left
+            sums = (summed(x, index) for x in xs)
+            if index < len(rows) - 1 or wanted:
+                sums = list(sums)
+            statistics.append(_group_moments(sums, self.layout.groups))
+            return [normalised(x, index) for x in sums]
 
         def again(x):
             return normalised(summed(normalised(summed(x, 0), 0), 1), 1)
@@ -105,7 +114,7 @@ class Network:
             if level < depth:
                 made_again = again is not None and level == 0
                 skips.append(map(again, inputs) if made_again else _spent(xs))
-                xs = [F.max_pool2d(x, 2) for x in (_spent(xs) if made_again else xs)]
+                xs = [_halved(x) for x in (_spent(xs) if made_again else xs)]
         for step, (key, _, _) in enumerate(self.layout.ups):
             index, skip = 2 * (depth + 1 + step), skips.pop()
             if box is not None:
@@ -189,6 +198,18 @@ def _spent(xs):
         yield xs.pop(0)
 
 
+def _halved(x):
+    """The maxima of 2 x 2 pixels of an (N, C, H, W) tensor, of whose last row or column one is left
+    out where there is no second: (N, C, H // 2, W // 2).
+
+    With channels last it takes half as long as torch's pooling, in bfloat16 a fifth.
+    """
+    height, width = (side // 2 * 2 for side in x.shape[2:])
+    x = x[:, :, :height, :width]
+    tall = torch.maximum(x[:, :, ::2], x[:, :, 1::2])
+    return torch.maximum(tall[..., ::2], tall[..., 1::2])
+
+
 def _joined(skips, xs, pair):
     """Each skip with what comes from below it, twice enlarged: 256 bytes a pixel, so one by one."""
     for skip in skips:
@@ -198,19 +219,19 @@ def _joined(skips, xs, pair):
 def _group_moments(xs, groups):
     """Mean and population variance of each group of channels over all pixels of all xs.
 
-    xs: list of (N, C, H, W).  Returns two (C,) float64, equal inside a group.
+    xs: (N, C, H, W) each, perhaps of a generator.  Returns two (C,) float64, equal inside a group.
     Sums of sums are float64, because float32 sums over a frame lose the fourth digit.
     """
-    channels = xs[0].shape[1]
-    total = torch.zeros(2, channels, dtype=torch.float64, device=xs[0].device)
+    total, count = 0.0, 0
     for x in xs:
+        channels = x.shape[1]
         for rows in x.permute(0, 2, 3, 1).reshape(-1, channels).split(_ROWS):
             rows = rows.float()
-            total[0] += rows.sum(0)
-            total[1] += rows.square().sum(0)
-    total /= sum(x.numel() for x in xs) // channels
-    mean, square = total.reshape(2, groups, channels // groups).mean(2)
+            total += torch.stack([rows.sum(0), rows.square().sum(0)]).double()
+            count += len(rows)
+    total /= count
     width = channels // groups
+    mean, square = total.reshape(2, groups, width).mean(2)
     variance = (square - mean * mean).clamp_(min=0.0)
     return mean.repeat_interleave(width), variance.repeat_interleave(width)
 
