@@ -17,12 +17,12 @@ import sys
 import threading
 from dataclasses import replace
 from functools import partial
-from importlib import import_module
 
 from glview.core.cancel import Cancelled
 from glview.files import ReadError, open_images
 from glview.files.journal import only_saved
 from glview.files.source import stamp_of
+from glview.models import engine
 from glview.models.blocks import attach
 from glview.models.registry import ModelError
 from glview.models.wire import send
@@ -76,7 +76,7 @@ def main():
         os.nice(_NICE)
     try:
         # It takes most of a second, in which the request comes and the file is opened.
-        threading.Thread(target=import_module, args=["glview.models.detector"], daemon=True).start()
+        threading.Thread(target=engine, daemon=True).start()
         with os.fdopen(int(sys.argv[1]), "wb") as file:
             return _answer(Orders(), partial(send, file))
     except BrokenPipeError:  # nobody listens any more

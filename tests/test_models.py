@@ -178,3 +178,15 @@ def test_broken_weights_are_refused_and_nothing_is_run(tmp_path):
         with pytest.raises(ModelError, match=words):
             init_model(str(tmp_path / name))
     assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("collects", [True, False])
+def test_the_collector_is_as_it_was_once_torch_is_imported(collects):
+    code = ("import gc, glview.models\n"
+            f"{'' if collects else 'gc.disable()'}\n"
+            "seen = []\n"
+            "gc.callbacks.append(lambda *_: seen.append(1))\n"
+            "assert glview.models.engine().load_model\n"
+            "print(len(seen), gc.isenabled())")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["0", str(collects)]

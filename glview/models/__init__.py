@@ -3,9 +3,13 @@
 `init_model("ground_imaging").detect_cr(image)` gives each pixel's confidence, 0 to 1.
 """
 
+import gc
+from importlib import import_module
+
 from glview.models.registry import MODELS, ModelError, ModelInfo, choose, installed, lookup
 
-__all__ = ["MODELS", "ModelError", "ModelInfo", "choose", "init_model", "installed", "lookup"]
+__all__ = ["MODELS", "ModelError", "ModelInfo", "choose", "engine", "init_model", "installed",
+           "lookup"]
 
 
 def init_model(name="auto", device="auto", tiling="seamless", crop=1024, tile=0,
@@ -17,6 +21,19 @@ def init_model(name="auto", device="auto", tiling="seamless", crop=1024, tile=0,
     the rest.
     Raises ModelError.
     """
-    from glview.models.detector import load_model
+    return engine().load_model(name, device, tiling, crop, tile, precision)
 
-    return load_model(name, device, tiling, crop, tile, precision)
+
+def engine():
+    """The module `glview.models.detector`.
+
+    Importing torch makes a million objects that stay: looking for cycles among them would take a
+    fifth of that time, and find none.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return import_module("glview.models.detector")
+    finally:
+        if collects:
+            gc.enable()
