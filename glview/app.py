@@ -8,11 +8,13 @@ from glview.autosave import Autosave
 from glview.compiling import Compiler
 from glview.core.crew import undisturbed
 from glview.core.image import Fault
+from glview.core.shares import progress
 from glview.core.tiles import pixels
 from glview.deciding import Decider
 from glview.detecting import Detector
 from glview.finishing import Finisher
 from glview.foreseeing import Foresight
+from glview.gl.sharing import Sharing
 from glview.jobs import Feed, Jobs
 from glview.library import Library
 from glview.listing import Listing
@@ -61,7 +63,7 @@ class Desk:
         self.scene = Scene(platform.ctx, workspace.budget.gpu)
         self.layout, self.screen = Layout(), Screen()
         self.readout = Readout(self.jobs)
-        self.detector = Detector(workspace, wake)
+        self.detector = Detector(workspace, wake, Sharing(platform))
         ending.callback(self.detector.close)
         self.compiler = compiler = Compiler(wake=wake)
         ending.callback(compiler.close)
@@ -279,7 +281,7 @@ class Desk:
 
 def _opening(entry):
     if entry.coming is not None and entry.coming.fraction is not None:
-        return f"unpacking {entry.name}: {entry.coming.fraction:.0%}, Esc stops"
+        return f"unpacking {entry.name}: {progress(entry.coming.fraction)}, Esc stops"
     return f"opening {entry.name}"
 
 

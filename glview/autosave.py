@@ -105,6 +105,7 @@ class Autosave:
     def _look(self, kept):
         image, folder, stamp = kept.document.image, self._folder, kept.entry.stamp
         disk = kept.document.detection.provenance.get("save"), stamp
+        room = self.workspace.budget.memory
         if kept.document.barred:  # what was kept builds on what cannot be read
             self._stop(kept)
             return
@@ -114,7 +115,7 @@ class Autosave:
             place = Place.of(folder, image)
             self._claims.take(place)
             try:
-                return (place, recovering.look(place, image.shape, cancelled, disk),
+                return (place, recovering.look(place, image.shape, cancelled, disk, room),
                         place.numbers), ""
             except LogError as error:
                 left = path_text(place.put_aside())
@@ -135,12 +136,14 @@ class Autosave:
             self.workspace.notify(f"{name}: edits that were not saved cannot be restored: "
                                   f"{trouble}")
         self._begin(kept, Mirror(type(document.history)()), 0)
-        kept.on_disk = _on_disk(kept)
+        kept.on_disk = kept.disk()
         if found is not None and found.search and not found.search.adds_to(document):
             found = replace(found, search=None)
         if found is not None and found.empty:
             if found.damage:
                 self.workspace.notify(f"{name}: {found.damage}")
+            if found.stamp == tuple(kept.entry.stamp or ()):  # else it may be of other values
+                recovering.display(document, found)
             self._clear(kept)
         elif found is not None:
             kept.state = "asking"
@@ -193,7 +196,7 @@ class Autosave:
         """Show what the question is about, or hide it again."""
         kept = self._kept[document.key]
         question = kept.question
-        question.before.put_back(document)
+        question.put_back(document)
         question.shown = not question.shown
         if question.shown:
             recovering.restore(document, question.found)
@@ -203,7 +206,7 @@ class Autosave:
         """Bring back what was kept, or throw it away."""
         kept = self._kept[document.key]
         question, kept.question, kept.asleep = kept.question, None, None
-        question.before.put_back(document)
+        question.put_back(document)
         kept.state, document.barred = "on", ""
         if not restore:
             self._clear(kept)
@@ -212,12 +215,13 @@ class Autosave:
         found = question.found
         known = recovering.restore(document, found)
         self._begin(kept, Mirror(document.history, max(1, len(found.entries)), known), found.size)
+        kept.look = found.look
         recovering.again(document, question.before)
         for number, one in found.findings.items():
             kept.findings.know(number, one.confidence)
         confidence, kept.due = document.detection.confidence, True
         kept.told = 0 if standing(document) is None else kept.findings.number(confidence)
-        kept.on_disk = _on_disk(kept)
+        kept.on_disk = kept.disk()
         self.workspace.told = "Restored what was not saved; Ctrl+S saves it"
 
     # what is done now
@@ -225,7 +229,7 @@ class Autosave:
     def _begin(self, kept, mirror, size):
         """Write to a log of which there are `size` bytes."""
         head = head_of(kept.document.image, kept.entry.stamp)
-        kept.mirror, kept.log = mirror, Log(kept.place.log, head, size)
+        kept.mirror, kept.log, kept.look = mirror, Log(kept.place.log, head, size), None
 
     def _follow(self, kept):
         """Write what was done, found and saved since the last frame."""
@@ -236,7 +240,9 @@ class Autosave:
         if not mirror.same(document.history):
             self._write(kept, mirror.news(document.history))
             kept.due = True
-        saved = _on_disk(kept)
+        if (entry := kept.look_news()) is not None:
+            self._writer.hold(kept.log, entry)
+        saved = kept.disk()
         if saved[0] is not kept.on_disk[0] or saved[1:] != kept.on_disk[1:]:
             kept.on_disk = saved
             self._was_saved(kept)
@@ -259,6 +265,7 @@ class Autosave:
             self._write(kept, kept.mirror.saved(document.history, whole, kept.entry.stamp))
             kept.due, kept.told = True, 0 if whole else kept.told
         else:  # its log begins with the stamp of the file
+            self._writer.do(kept.log, kept.log.clear)
             self._begin(kept, kept.mirror, 0)
 
     def _clear(self, kept):
@@ -270,9 +277,11 @@ class Autosave:
 
     def _end(self, kept):
         """Nothing of it is kept any more."""
+        kept.state = "off"  # a worker that is just writing a file looks at it afterwards
+        for work in ("keep", "record"):
+            self._jobs.cancel(kept.job(work))
         self._writer.do(kept.log, kept.log.clear)
-        files = kept.findings.files
-        self._writer.do(kept.log, lambda: kept.place.remove(files))
+        self._writer.do(kept.log, lambda: kept.place.remove(kept.place.numbers))
         self._writer.do(kept.log, lambda: kept.place.tiles.unlink(missing_ok=True))
 
     def _tell(self):
@@ -287,9 +296,3 @@ class Autosave:
             if words:
                 self.workspace.notify(words)
             self._told = words
-
-
-def _on_disk(kept):
-    """What the last save of a Kept's file was of; another of its pictures is a save of it, too."""
-    document = kept.document
-    return document.history.saved, document.saved, document.lossy, kept.entry.stamp

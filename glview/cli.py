@@ -23,7 +23,8 @@ KEYS = """
 in the window:
   wheel zooms about the cursor, drag pans, right drag changes contrast and bias,
   middle click centres; F fit, 1 one to one, Tab next file, D detect, N / P next and
-  previous object, B add, E delete, [ ] brush, Ctrl+Z undo, Ctrl+S save, F1 all keys
+  previous object, A accept, X reject it, B add, E delete, [ ] brush, Ctrl+Z undo,
+  Ctrl+S save, F1 all keys
 
 examples:
   glview frame.fits                        look at it, press D to detect, Ctrl+S to save

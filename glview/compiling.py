@@ -13,6 +13,7 @@ from pathlib import Path
 
 import glview
 from glview.core.cancel import Cancelled
+from glview.core.shares import progress
 
 CHILD = "glview.rehearsal"
 PAUSE = 0.05  # seconds between two questions whether to go on waiting
@@ -50,7 +51,7 @@ class Compiler:
         share = self.share
         if share is None:
             return ""
-        return (f"compiling, once after {self._after}: {share:.0%}, "
+        return (f"compiling, once after {self._after}: {progress(share)}, "
                 f"{time.monotonic() - self._since:.0f} s so far")
 
     def load(self, cancelled=lambda: False):

@@ -42,7 +42,8 @@ class Detection:
     Plane, or None; stamps: which tiles of it changed when; covered: share of the frame computed;
     running: a model is at work; owed: what was there before that is not on disk; coverage: the map
     of where it was; provenance: model, weights_sha256, tiling, ... of the confidence; part: where a
-    detection that ended early can go on, or None; run: the search under way, or None."""
+    detection that ended early can go on, or None; run: the search under way, or None; lent: the
+    `gl.lent.Lent` where the graphics card has tiles of it, too, or None."""
 
     stamps: Stamps
     confidence: np.ndarray | Plane | None = None
@@ -54,6 +55,7 @@ class Detection:
     provenance: dict[str, Any] = field(default_factory=dict)
     part: Part | None = None
     run: Any = None
+    lent: Any = None
 
     @property
     def replaces(self):

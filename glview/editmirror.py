@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from glview.core.history import Stroke
+from glview.core.looks import from_text, to_text
 
 
 class Mirror:
     """A history as its log tells of it; see `files.editlog` for the entries.
 
     Made for a document that is on disk as its history is now; what is undone comes back, too.
-    count: entries of the log, its head being the first; known: for a log that is there already,
-    {number of an entry: the step that was the last one after it}.
+    count: entries of the log that have a number, its head being the first; known: for a log that is
+    there already, {number of an entry: the step that was the last one after it}.
     """
 
     def __init__(self, history, count=1, known=None):
@@ -99,6 +100,7 @@ class Kept:
     number of the one that the log says was found last, or 0.
     recorder: of the last search, or None; tiles: a file of it may be there.
     seen: what its detection was in the last frame; on_disk: what the last save was of.
+    look: how it is displayed as the log has it, None if that does not say.
     place, log, mirror: where it is kept, and what of it; question: what the user is asked.
     asleep: the Snapshot that a read-only document stays at.
     """
@@ -118,6 +120,22 @@ class Kept:
     tiles: bool = True
     seen: tuple = ()
     on_disk: tuple = (None, 0)
+    look: Any = None
+
+    def disk(self):
+        """What the last save of the file was of; another of its pictures is a save of it, too."""
+        document = self.document
+        return document.history.saved, document.saved, document.lossy, self.entry.stamp
+
+    def look_news(self):
+        """The entry for how the document is displayed; None if the log has it, or there are no
+        edits in the log and the next start shows it so without being told."""
+        look = self.document.stretch
+        known = self.look or (self.document.usual if self.mirror.empty else None)
+        if look == known:
+            return None
+        self.look, text = look, to_text(look)
+        return None if from_text(text) is None else {"look": text}
 
     def job(self, work):
         """The name of a job for the document."""

@@ -46,9 +46,13 @@ class Filing:
         if kept.recorder is None or kept.recorder.run is not run:
             kept.recorder, kept.tiles = Recorder(kept.place, run, kept.entry.stamp), True
         recorder = kept.recorder
+
+        def work(cancelled):
+            recorder.write(boxes, cancelled)
+            _unless_wanted(kept, kept.place.tiles)
+
         if boxes := recorder.due():
-            self._jobs.start(job, lambda cancelled: recorder.write(boxes, cancelled),
-                             lambda _: self._recorded(kept),
+            self._jobs.start(job, work, lambda _: self._recorded(kept),
                              lambda error: self._recorded(kept, error))
 
     def _recorded(self, kept, error=None):
@@ -65,6 +69,7 @@ class Filing:
 
         def work(cancelled):
             sidecar.write(path, finding.confidence, told, cancelled)
+            _unless_wanted(kept, path)
 
         def done(_):
             findings.files.add(number)
@@ -96,3 +101,9 @@ class Filing:
             raise error
         self.workspace.notify(f"{kept.entry.name}: what the model found cannot be kept against a "
                               f"crash ({str(error) or 'it is too large'}); Ctrl+S saves it.")
+
+
+def _unless_wanted(kept, path):
+    """Remove what a worker wrote of a document that was given up meanwhile; see `Autosave`."""
+    if kept.state == "off":
+        path.unlink(missing_ok=True)

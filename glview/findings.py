@@ -14,7 +14,6 @@ from glview.files import confidence as files
 from glview.files.editlog import LogError
 from glview.files.entrycheck import boxes_in, check
 
-MOST_HELD = 4 << 30  # bytes of the confidences that come back
 NOTHING = {"file": "-"}  # what a log says was found, once that is shown no more
 
 
@@ -110,7 +109,8 @@ def standing(document):
     up; None if there is none, or it is just being filled."""
     detection, run = document.detection, document.detection.run
     if run is not None:
-        gone = run.on_disk or run.target is run.before.confidence
+        saved = run.on_disk and not document.lossy
+        gone = saved or run.target is run.before.confidence
         found = None if gone else run.before
     else:
         gone = detection.running or document.on_disk
@@ -174,15 +174,16 @@ def part_of(confidence, told):
                 float(covered))
 
 
-def load(entries, said, place, shape, cancelled):
+def load(entries, said, place, shape, cancelled, room):
     """What the entries of a log name, from the files beside it; for a worker.
 
-    said: what a model had found last, as the log tells of it, or None.
+    said: what a model had found last, as the log tells of it, or None; room: bytes of memory, from
+    which on no other one is read.
     Returns (entries, {number of a file: Finding}, why that of `said` is not among them or ""): in
     the entries, the Searched hold their Findings, None for those that are lost, and a "found" has
     its own at "finding".  Raises Cancelled.
     """
-    numbers, found, lost, room = set(), {}, "", MOST_HELD
+    numbers, found, lost = set(), {}, ""
     last = place.number(said["file"]) if said is not None else 0
 
     def real(step):

@@ -6,7 +6,7 @@ from glview import opening, saving
 from glview.compiling import Compiler
 from glview.files import ReadError, shown_name
 from glview.files.cache import CacheError
-from glview.watching import sentence
+from glview.watching import doubt, sentence
 
 PATIENCE = 1.5  # seconds that the reading of a large file goes before the rest
 
@@ -141,6 +141,8 @@ class Finisher:
                                   "place.")
         elif found is not None:
             saving.restore(document, *found)
+            if words := doubt(document, self.workspace.entry_of(document), found[0]):
+                self.workspace.notify(words)
         self.workspace.arrived(document, "saved")
 
     def _not_restored(self, document, error):

@@ -19,9 +19,10 @@ class Foresight:
         if words := self._hindered(document):
             return words
         choices, last = self.workspace.saving, document.history.last
-        key = document.key, document.mask_key, document.saved, choices, id(last)
+        stamp = self.workspace.stamp_of(document)
+        key = document.key, document.mask_key, document.saved, choices, id(last), stamp
         if key != self._asked and not self._jobs.has("foresee"):
-            self._ask(document, key, choices)
+            self._ask(document, key, choices, stamp)
         return self._known if self._answered == key else None
 
     def _hindered(self, document):
@@ -35,7 +36,7 @@ class Foresight:
             return "A model is at work; what it comes to is known when it is done."
         return "" if document.has_mask else "There is no mask to save yet: detect, or paint one."
 
-    def _ask(self, document, key, choices):
+    def _ask(self, document, key, choices, stamp):
         self._asked, detection = key, replace(document.detection)
         settings, edits = document.mask, document.edits.plane.copy()
         more = {"verdicts": dict(document.verdicts), "dq": choices.dq or document.dq,
@@ -43,7 +44,7 @@ class Foresight:
 
         def work(cancelled):
             try:
-                return saving.foresee(document.image, detection, settings, edits, **more)
+                return saving.foresee(document.image, detection, settings, edits, stamp, **more)
             except SaveError as error:
                 return f"It cannot be saved so: {error}"
 

@@ -114,7 +114,7 @@ def restore(look, row):
     box = _box(row)
     member = verdicts.component(look.deleted(box))
     if member is None:
-        raise JudgingError("It is no longer deleted as it was; undo brings it back")
+        raise JudgingError("Its pixels were edited after it was rejected: undo brings it back")
     masked = look.masked(box)
     return Change(box, _edits(look, box, masked, masked | member),
                   _judged(look, box, member, ACCEPTED))

@@ -10,6 +10,7 @@ from typing import Any
 from glview import saving
 from glview.document import Detection, Document
 from glview.files import shown_name
+from glview.watching import DOUBT
 
 
 class Keeper:
@@ -21,7 +22,7 @@ class Keeper:
 
     def __init__(self, workspace, jobs, before=lambda *_: lambda: None):
         self.workspace, self._jobs, self._before = workspace, jobs, before
-        self._waiting = {}  # name -> (document or None for all, what saves it)
+        self._waiting = {}  # (key of a document, how) -> (document or None for all, what saves it)
 
     @property
     def unsaved(self):
@@ -42,8 +43,8 @@ class Keeper:
         elif not document.has_mask:
             self.workspace.notify("There is no mask to save yet: detect, or paint one.")
         else:
-            self._waiting[document.key] = document, lambda: self._save(document, lambda: None,
-                                                                       beside, clean)
+            self._waiting[document.key, beside, clean] = document, lambda: self._save(
+                document, lambda: None, beside, clean)
             if document.detection.replaces:
                 self.workspace.told = (f"{document.image.name} is saved when the search ends; "
                                        "until then it keeps the earlier detection")
@@ -51,7 +52,7 @@ class Keeper:
 
     def save_all(self, then):
         """Save everything that changed, one after the other, then call `then`."""
-        self._waiting["all"] = None, lambda: self._save_changed(then)
+        self._waiting["all",] = None, lambda: self._save_changed(then)
         self.update()
 
     def _save_changed(self, then):
@@ -63,9 +64,10 @@ class Keeper:
     def _changed(self):
         """Documents whose files lack something that is the user's to save; an array's mask goes to
         the caller instead."""
+        waiting = {key for key, *_ in self._waiting}
         return [document for entry in self.workspace.entries
                 for document in entry.documents.values()
-                if (document.changed or document.key in self._waiting)
+                if (document.changed or document.key in waiting)
                 and document.image.path is not None and not document.readonly]
 
     def update(self):
@@ -84,8 +86,7 @@ class Keeper:
                 return
 
     def _save(self, document, then, beside=False, clean=False):
-        entry = next((one for one in self.workspace.entries
-                      if document in one.documents.values()), None)
+        entry = self.workspace.entry_of(document)
         if entry is None:  # it was closed while its save waited, so it is on disk as it is
             then()
             return
@@ -120,9 +121,12 @@ class Keeper:
         else:
             for one in written:
                 one.sides[result.path] = result.side
+        for one in written:
+            one.dates.add(result.date)
         begun.mark(result.path, same)
         why = f": {result.why}" if result.why else ""
-        self.workspace.unsay(begun.document.image.name, "NOT SAVED")
+        for begin in ("NOT SAVED", DOUBT):
+            self.workspace.unsay(begun.document.image.name, begin)
         what = "the mask and the CR-cleaned image" if begun.clean else "the mask"
         left_out = "" if begun.clean or not same else "; without the CR-cleaned image saved before"
         self.workspace.told = (f"Saved {what} in {shown_name(result.path)} "

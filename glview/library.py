@@ -64,6 +64,7 @@ class Library:
         self.workspace.cursor = None
         entry = self.workspace.entry
         if entry.document is None and not entry.loading:
+            entry.before = entry.stamp or entry.before
             entry.error, entry.stamp = "", None
             self._await(entry, opening.Coming(self._left.get(id(entry))))
             coming = entry.coming
@@ -114,13 +115,16 @@ class Library:
             self._close(partial)
 
     def reload(self):
-        """Read the current file again; refused while that would lose work."""
+        """Read the current file again; refused while that would lose work, or while a save gives
+        it another stamp."""
         entry = self.workspace.entry
-        if any(document.changed or document.detection.running
+        if self._jobs.has("save"):
+            self.workspace.told = f"A mask is being saved; then Ctrl+R reads {entry.name} again"
+        elif any(document.changed or document.detection.running
                for document in entry.documents.values()):
             self.workspace.notify(
-                f"{entry.name} was not read again, for its mask is not saved. Ctrl+Shift+S, then "
-                "Ctrl+R saves it beside the file and reads that again.")
+                f"{entry.name} was not read again, for its mask is not saved. Ctrl+S, then Ctrl+R "
+                "saves it, beside the file if another program changed that, and reads it again.")
         elif entry.path is not None and not entry.loading:
             self.workspace.unsay(entry.name)
             for key in tuple(entry.documents):
@@ -171,6 +175,8 @@ class Library:
             return
         if entry.stamp is None:
             entry.stamp, entry.sides = opened.stamp, opened.sides
+            if entry.before not in (None, entry.stamp):
+                entry.outdated |= entry.dates
         self._finisher.start(document)
 
     def _make_room(self, shown):

@@ -25,6 +25,7 @@ class Log:
     def __init__(self, path, head, size=0):
         self.path, self.size, self._head, self._kept = path, size, head, size
         self._fd, self._waiting, self._broken, self._full = None, b"", False, False
+        self._held = None
 
     def take(self, entry):
         """Put an entry behind the others; raises OSError, and then keeps it for the next time.
@@ -41,6 +42,10 @@ class Log:
         self._waiting += b"".join(map(line_of, entries))
         self._broken = False
         self.flush()
+
+    def hold(self, entry):
+        """Put an entry behind the others at the next sync, unless another one is held by then."""
+        self._held = entry
 
     def _check_size(self):
         if self._full:
@@ -59,11 +64,12 @@ class Log:
     @property
     def lacks(self):
         """True while the disk may not have all of it."""
-        return bool(self._waiting) or self._full or self._kept != self.size
+        return bool(self._waiting or self._held) or self._full or self._kept != self.size
 
     def sync(self):
-        """Have the disk keep all that was taken; raises OSError."""
-        self.flush()
+        """Have the disk keep all that was taken and what is held; raises OSError."""
+        held, self._held = self._held, None
+        self.flush() if held is None else self.take(held)
         if self._fd is not None and self._kept != self.size:
             os.fdatasync(self._fd) if hasattr(os, "fdatasync") else os.fsync(self._fd)
             if not self._kept:
@@ -76,7 +82,7 @@ class Log:
         self.path.unlink(missing_ok=True)
         self.close()
         self.size = self._kept = 0
-        self._waiting, self._broken, self._full = b"", False, False
+        self._waiting, self._broken, self._full, self._held = b"", False, False, None
 
     def close(self):
         """Let go of the file."""
@@ -98,6 +104,10 @@ class Writer:
     def write(self, log, entry):
         """Put an entry, whose steps nobody changes any more, at the end of a Log."""
         self._tasks.put((log, lambda: log.take(entry)))
+
+    def hold(self, log, entry):
+        """Put an entry, of which the last one counts, at its end at the next sync."""
+        self._tasks.put((log, lambda: log.hold(entry)))
 
     def do(self, log, task):
         """Call task() after what was asked for before; it may raise OSError."""

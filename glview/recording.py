@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from glview.core.cancel import Cancelled
 from glview.core.coverage import Coverage, joined, minus
+from glview.core.shares import percent, progress
 from glview.core.tiles import SIZE
 from glview.document import Finding
 from glview.files import confidence as files
@@ -50,28 +51,35 @@ class Recorder:
         start, new = time.monotonic(), not self._size
         path = self._place.tiles
         part = path.with_name(path.name + ".part") if new else path
-        with open(part, "wb" if new else "r+b") as file:
-            file.seek(self._size)
+        try:
+            with open(part, "wb" if new else "r+b") as file:
+                self._fill(file, boxes, cancelled)
+            if new:  # that of an earlier search is worth more until here
+                os.replace(part, path)
+                sync_folder(path.parent)
+        finally:
             if new:
-                file.write(files.head(self.run.target, self._told))
-            for y0, x0, y1, x1 in _pieces(boxes):
-                if cancelled():
-                    raise Cancelled
-                file.write(files.block(y0, x0, self.run.target[y0:y1, x0:x1]))
-                if file.tell() > files.MOST_BYTES:
-                    raise files.TooLargeError
-            file.truncate()
-            if cancelled():
-                raise Cancelled
-            file.flush()
-            os.fsync(file.fileno())
-            self._size = file.tell()
-        if new:  # that of an earlier search is worth more until here
-            os.replace(part, path)
-            sync_folder(path.parent)
+                part.unlink(missing_ok=True)
         self._count += len(boxes)
         now = time.monotonic()
         self._next = now + max(PAUSE, (now - start) * (1 - SHARE) / SHARE)
+
+    def _fill(self, file, boxes, cancelled):
+        file.seek(self._size)
+        if not self._size:
+            file.write(files.head(self.run.target, self._told))
+        for y0, x0, y1, x1 in _pieces(boxes):
+            if cancelled():
+                raise Cancelled
+            file.write(files.block(y0, x0, self.run.target[y0:y1, x0:x1]))
+            if file.tell() > files.MOST_BYTES:
+                raise files.TooLargeError
+        file.truncate()
+        if cancelled():
+            raise Cancelled
+        file.flush()
+        os.fsync(file.fileno())
+        self._size = file.tell()
 
 
 def _pieces(boxes):
@@ -96,7 +104,7 @@ class Recorded:
     def words(self):
         """What the user is told of it."""
         part = self.finding.part
-        return f"a search with {part.model} ({part.covered:.0%} done)"
+        return f"a search with {part.model} ({progress(part.covered)} done)"
 
     def adds_to(self, document):
         """False if the document has all of it already: it was saved."""
@@ -115,7 +123,8 @@ class Recorded:
             self.finding.show(document, (0, 0, *document.image.shape))
         else:
             detection.part = part
-        detection.status = f"{detection.status}\nContinue goes on at {part.covered:.1%}.".strip()
+        told = f"Continue goes on at {percent(part.covered)}."
+        detection.status = f"{detection.status}\n{told}".strip()
 
 
 def look(place, shape, cancelled=lambda: False):

@@ -1,11 +1,14 @@
 """What a glview that did not end well had kept of a picture, and how it comes back."""
 
+import math
 import time
 import weakref
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from glview.core import looks
 from glview.core.history import Stroke
+from glview.core.stretch import Stretch
 from glview.files.editlog import FORMAT, LogError, entries_of, holds_any
 from glview.files.source import path_text
 from glview.findings import NOTHING, load
@@ -18,13 +21,15 @@ from glview.snapshot import Snapshot
 class Found:
     """What a log says.
 
-    entries: of the log; size: bytes that they take; base: number of the one after which the picture
-    was as it is on disk; count: edits that are not on disk; when: of the last one, seconds.
+    entries: of the log, without its looks; size: bytes that all take; base: number of the one after
+    which the picture was as it is on disk; count: edits that are not on disk; when: of the last
+    one, seconds.
     stamp: of the picture's file at the last save, or when the log began; found: what a model had
     found that is not on disk, a dict or None; since: number of the entry from which on this is so.
     findings: number of a file -> the Finding in it; lost: why that of `found` is not among them.
     search: a search that did not end, or None.
     left: where a copy of a damaged log is, of which a part is not in this, or None.
+    look: how the picture was displayed, None if that is not told.
     """
 
     entries: list[dict]
@@ -39,10 +44,11 @@ class Found:
     lost: str = ""
     search: Recorded | None = None
     left: Any = None
+    look: Stretch | None = None
 
     @property
     def empty(self):
-        """True if all of it is on disk."""
+        """True if all of it is on disk, but for how it was displayed."""
         return not self.count and self.found is None and self.search is None
 
     @property
@@ -69,17 +75,21 @@ def _clock(when):
     return time.strftime("%H:%M" if today else "%F %H:%M", then)
 
 
-def look(place, shape, cancelled=lambda: False, disk=(None, None)):
+def look(place, shape, cancelled=lambda: False, disk=(None, None), room=math.inf):
     """What is kept for a picture, a Found, or None; for a worker.
 
-    disk: (name of the save that the picture's file holds, stamp of the file), None if unknown.
+    disk: (name of the save that the picture's file holds, stamp of the file), None if unknown;
+    room: bytes that the confidences may take, of which the one that was shown comes first.
     Raises LogError if it is of no use for a picture of this shape, Cancelled, or OSError.
     """
     found, search = _look(place, shape, disk), look_for_search(place, shape, cancelled)
     if search is not None:
         found = found or Found([], 0, 0, 0, search.when, search.stamp)
         found = replace(found, search=search)
-    return found if found is None or found.empty else _with_findings(found, place, shape, cancelled)
+    if found is None or found.empty:
+        return found
+    entries, findings, lost = load(found.entries, found.found, place, shape, cancelled, room)
+    return replace(found, entries=entries, findings=findings, lost=lost)
 
 
 def _look(place, shape, disk):
@@ -88,38 +98,42 @@ def _look(place, shape, disk):
         data, when = place.log.read_bytes(), place.log.stat().st_mtime
     except FileNotFoundError:
         return None
-    _check(data, shape)
+    if not _check(data, shape):
+        return None
     found = read(data, shape, when, disk)
     if found is not None and holds_any(data[found.size :]):
         found = replace(found, left=place.copy_aside())
     return found
 
 
-def _with_findings(found, place, shape, cancelled):
-    """The same with the confidences that it names."""
-    entries, findings, lost = load(found.entries, found.found, place, shape, cancelled)
-    return replace(found, entries=entries, findings=findings, lost=lost)
-
-
 def _check(data, shape):
-    """Raise LogError if a log's first line says that it is not for this."""
+    """Raise LogError if a log's first line says that it is not for this; False if it is not, but
+    tells of nothing that was done."""
     head = next(iter(entries_of(data[: data.find(b"\n") + 1], shape)[0]), None)
     if head is None:
         if holds_any(data):
             raise LogError("the beginning of their log is damaged")
     elif head.get("glview") != FORMAT:
         raise LogError("it was kept by another version of glview")
-    elif tuple(head.get("shape", ())) != tuple(shape):
-        raise LogError(f"the picture has another size than before: {head.get('shape')}")
+    elif (before := tuple(head.get("shape", ()))) != tuple(shape):
+        entries, sizes = entries_of(data, shape)
+        if holds_any(data[sum(sizes) :]) or any("look" not in entry for entry in entries[1:]):
+            raise LogError(f"the picture has another size than before: {before}")
+        return False
+    return True
 
 
 def read(data, shape, when=0.0, disk=(None, None)):
     """What the bytes of a log say, without the confidence; None if not even its head is whole."""
-    entries, sizes = entries_of(data, shape)
-    course = Course()
-    follow = next((n for n, entry in enumerate(entries) if ("line" in entry and n != 1)
-                   or not course.take(entry)), len(entries))
-    entries = entries[:follow]  # what builds on what is not there is worth nothing
+    course, entries, size, look = Course(), [], 0, None
+    for entry, length in zip(*entries_of(data, shape), strict=True):
+        if "look" in entry and entries:
+            look = looks.from_text(entry["look"])
+        elif ("line" in entry and len(entries) != 1) or not course.take(entry):
+            break  # what builds on what is not there is worth nothing
+        else:
+            entries.append(entry)
+        size += length
     if not entries:
         return None
     base, stamp, found, since = _on_disk(entries, disk)
@@ -128,8 +142,8 @@ def read(data, shape, when=0.0, disk=(None, None)):
         course.take(entry)
         if number == base:
             before = Course(list(course.line), course.place)
-    return Found(entries, sum(sizes[:follow]), base, before.steps_to(course), when, stamp, found,
-                 since)
+    return Found(entries, size, base, before.steps_to(course), when, stamp, found, since,
+                 look=look)
 
 
 @dataclass
@@ -209,7 +223,14 @@ def restore(document, found):
             document.detection.status = "The detection that was not saved was restored."
     if found.search is not None:
         found.search.show(document)
+    display(document, found)
     return known
+
+
+def display(document, found):
+    """Display it as it was, unless somebody chose another display since; main thread only."""
+    if found.look not in (None, document.stretch) and document.stretch == document.usual:
+        document.stretch = found.look
 
 
 def again(document, before):
@@ -255,6 +276,12 @@ class Question:
     before: Snapshot
     now: tuple | None
     shown: bool = False
+
+    def put_back(self, document):
+        """Let the document be what it was when it was asked; a display chosen since stays."""
+        self.before.put_back(document)
+        if document.stretch is self.found.look:
+            document.stretch = document.usual
 
     def sentences(self, name):
         """What the user is told."""

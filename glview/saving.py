@@ -14,11 +14,13 @@ from glview.core.edits import Edits, as_plane, counted
 from glview.core.history import History
 from glview.core.mask import EDIT_ADD, EDIT_DELETE, EDIT_NONE, FinalMask, MaskSettings, final_mask
 from glview.core.plane import Plane
+from glview.core.shares import percent
 from glview.core.stretch import Stretch
 from glview.document import Part
 from glview.workspace import Saving
 
-OF_ONE_SAVE = {"covered", "searched", "dq", "reviewed", "cleaning", "look", "objects", "masked"}
+OF_ONE_SAVE = {"covered", "searched", "dq", "reviewed", "cleaning", "look", "objects", "masked",
+               "earlier"}
 """Provenance that is made anew."""
 MOST_BOXES = 1000  # of what was searched, in a header; joined ones are seldom more than a hundred
 USUAL, LEFT_OUT = Saving(), Saving("none").step
@@ -170,8 +172,11 @@ def _searched(detection, shape):
 
 def unfinished(detection):
     """A warning that a saved mask is of a part of the frame alone, or ""."""
-    searched = detection.confidence is None or detection.covered == 1.0
-    return "" if searched else f"; only {detection.covered:.1%} of the frame was searched"
+    if detection.confidence is None or detection.covered == 1.0:
+        return ""
+    known = detection.gaps is None or len(detection.gaps.boxes) <= MOST_BOXES
+    where = "" if known else ", in too many places to be kept, so that it cannot go on from there"
+    return f"; only {percent(detection.covered)} of the frame was searched{where}"
 
 
 def _share(value):
@@ -184,9 +189,10 @@ def write(image, detection, settings, edits, stamp, beside=False, *, sides=None,
     """Save the final mask, the confidence, the edits and the verdicts; worker.
 
     detection: its confidence and provenance are saved; settings: MaskSettings; edits: a copy of the
-    Plane, an array, or None; stamp: of the file when it was opened, for a file that changed since
-    is refused; beside: into a file of its own beside the image's, which may then have changed.
-    sides: the same of its side files, see `files.beside.side_stamps`; verdicts: as in Document; dq:
+    Plane, an array, or None; stamp: of the file when it was opened, for one that changed since is
+    left alone, and a side file written; beside: into a file of its own beside the image's in any
+    case.  sides: the same of its side files, see `files.beside.side_stamps`; verdicts: as in
+    Document; dq:
     a key of files.dq.CONVENTIONS, or None for no flags; clean: save the image without its cosmic
     rays too; look: the Stretch it is displayed with; choices: a workspace.Saving.
     Returns files.save.SaveResult; raises files.save.SaveError.
@@ -196,13 +202,12 @@ def write(image, detection, settings, edits, stamp, beside=False, *, sides=None,
         content.provenance["cleaning"] = (f"medians of good pixels within {NEAREST} to {FARTHEST} "
                                           "pixels")
         content = replace(content, cleaned=cleaned(image, content.mask))
-    return _saved(image, content, dq, hdu=image.hdu, sides_since=sides,
-                  unchanged_since=None if beside else stamp,
-                  method="beside" if beside else choices.method,
+    return _saved(image, content, dq, hdu=image.hdu, sides_since=sides, unchanged_since=stamp,
+                  opened=image, method="beside" if beside else choices.method,
                   target=None if beside else image.side)
 
 
-def foresee(image, detection, settings, edits, *, verdicts=None, dq=None, look=None,
+def foresee(image, detection, settings, edits, stamp=None, *, verdicts=None, dq=None, look=None,
             choices=USUAL):
     """What `write` would do with the same arguments, a files.foresee.Foreseen; worker.
 
@@ -212,10 +217,11 @@ def foresee(image, detection, settings, edits, *, verdicts=None, dq=None, look=N
     from glview.files.save import FlagsError
 
     content = _content(image, detection, settings, edits, verdicts, look, choices)
+    where = choices.method, image.side, stamp
     try:
-        return foresee(image, replace(content, dq=dq), choices.method, image.side)
+        return foresee(image, replace(content, dq=dq), *where)
     except FlagsError as error:
-        found = foresee(image, content, choices.method, image.side)
+        found = foresee(image, content, *where)
         return replace(found, warning=f"No CR_DQ can be saved: {error}")
 
 

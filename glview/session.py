@@ -214,7 +214,9 @@ def look(desk, options):
     document = desk.workspace.document
     changes = {"kind": options.scale, "limits": options.limits, "colormap": options.cmap,
                "zoomout": options.zoomout}
-    document.stretch = replace(document.stretch, **{k: v for k, v in changes.items() if v})
+    changes = {name: value for name, value in changes.items() if value}
+    if changes:  # else it is still the one that nobody chose, and gives way to one that was saved
+        document.stretch = replace(document.stretch, **changes)
     _look_at(desk.workspace, document, options)
 
 

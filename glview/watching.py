@@ -3,8 +3,10 @@
 import os
 import time
 
+from glview.files import shown_name
 from glview.files.source import stamp_of
 
+DOUBT = "The mask of"  # begins what is said of a mask until it is saved again
 EVERY = 1.0  # seconds between two looks
 
 
@@ -60,9 +62,25 @@ def sentence(name, removed=False):
     """What the user is told of a file that is no longer the one that was opened."""
     if removed:
         return (f"{name} was removed since it was opened; what is shown is the old content. "
-                "Ctrl+Shift+S saves the mask in a file of its own.")
+                "Ctrl+S saves the mask in a file of its own.")
     return (f"{name} was changed by another program since it was opened; what is shown is the old "
             "content. Ctrl+R opens it again.")
+
+
+def doubt(document, entry, saved):
+    """What the user is told of a saved mask that may not belong to what the image is now, or "".
+
+    saved: the SavedMask or StoredMask that is shown with a document of an entry.
+    """
+    name, where = document.image.name, shown_name(saved.where)
+    if saved.provenance.get("earlier") is True:
+        return (f"{DOUBT} {name} in {where} was made for an earlier version of the image: look "
+                "whether it still belongs to it. Ctrl+S saves it as one of this version.")
+    if saved.date and saved.date in entry.outdated:
+        return (f"{DOUBT} {name} was made before another program changed the file: look whether "
+                "it still belongs to the image.")
+    entry.dates.add(saved.date)
+    return ""
 
 
 def _news(path, known, cancelled):

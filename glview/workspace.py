@@ -57,7 +57,9 @@ class Entry:
     coming: how far it is unpacked, while it is; partial: what can be seen of it meanwhile.
     error: why it cannot be shown.  stamp: of the file when it was opened or saved; sides: the same
     of its side files, by path.  side: the side file in another folder that was opened, or None.
-    ext: the extension that the user asked for, a name or a number.
+    ext: the extension that the user asked for, a name or a number.  before: the stamp that was
+    known when it was opened again, or None.  dates: when the masks that were read or saved here
+    were made; outdated: those made before another program changed the file.
     """
 
     path: Path | None
@@ -72,6 +74,9 @@ class Entry:
     stamp: tuple[int, int, int] | None = None
     sides: dict[Path, tuple | None] = field(default_factory=dict)
     side: Path | None = None
+    before: tuple[int, int, int] | None = None
+    dates: set[str] = field(default_factory=set)
+    outdated: set[str] = field(default_factory=set)
 
     @property
     def nbytes(self):
@@ -125,6 +130,15 @@ class Workspace:
     def document(self):
         """The current document, or None while there is none."""
         return self.entry.document if self.entries else None
+
+    def entry_of(self, document):
+        """The line that a document belongs to; None if it was closed."""
+        return next((one for one in self.entries if document in one.documents.values()), None)
+
+    def stamp_of(self, document):
+        """That of a document's file when it was opened or saved; None of an array."""
+        entry = self.entry_of(document)
+        return None if entry is None else entry.stamp
 
     def refuses(self, document):
         """True if a document's mask cannot be changed now; then the user is told why."""

@@ -1,15 +1,18 @@
 """A process that works on a picture until it is killed: python killed.py PICTURE FOLDER SEED TOLD
 
-FOLDER: where edits are kept.  TOLD: a file that gets a line in every frame: when it was, and what
-the mask was then.
+FOLDER: where edits are kept.  TOLD: a file that gets a line in every frame: when it was, what the
+mask was then, and how it was displayed.
 """
 
 import hashlib
 import os
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
+
+from glview.core import looks
 
 
 def state_of(document):
@@ -29,7 +32,14 @@ def settle_threshold(robot, rng):
     robot.document.change(threshold=float(rng.choice([0.1, 0.2, 0.3])))
 
 
-DEEDS = (paint, paint, settle_threshold, lambda robot, rng: robot.key("Ctrl+Z"),
+def display(robot, rng):
+    look = replace(robot.document.stretch, kind=str(rng.choice(["log", "asinh", "sqrt"])),
+                   contrast=float(rng.uniform(0.5, 2.0)))
+    robot.document.stretch = look
+    robot.frame()
+
+
+DEEDS = (paint, paint, settle_threshold, display, lambda robot, rng: robot.key("Ctrl+Z"),
          lambda robot, rng: robot.key("Ctrl+Shift+Z"), lambda robot, rng: robot.key("Shift+]"),
          lambda robot, rng: robot.command("Edit", "Take back all edits"))
 
@@ -45,7 +55,8 @@ def main(picture, folder, seed, told):
     update = robot.desk.autosave.update
 
     def tell():
-        os.write(log, f"{time.monotonic()} {state_of(robot.document)}\n".encode())
+        os.write(log, f"{time.monotonic()} {state_of(robot.document)} "
+                      f"{looks.to_text(robot.document.stretch)}\n".encode())
         update()
 
     robot.desk.autosave.update = tell

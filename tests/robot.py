@@ -23,12 +23,13 @@ SIZE = (800, 600)
 LEFT, RIGHT, MIDDLE = 0, 1, 2
 KEYS_OF = {"Ctrl": imgui.Key.left_ctrl, "Shift": imgui.Key.left_shift, "Alt": imgui.Key.left_alt}
 
-WRITERS = {"text": 0, "text_unformatted": 0, "text_disabled": 0, "selectable": 0, "text_colored": 1}
+WRITERS = {"text": 0, "text_unformatted": 0, "text_disabled": 0, "selectable": 0, "text_colored": 1,
+           "progress_bar": 2}
 
 
 def _listening(write, heard, place):
     def spoken(*arguments):
-        heard.append(arguments[place])
+        heard.extend(arguments[place : place + 1])
         return write(*arguments)
 
     return spoken

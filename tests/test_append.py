@@ -215,7 +215,8 @@ def test_a_file_changed_between_opening_and_saving_is_left_alone(frame, large, w
     change(frame, other, what)
     before = frame.read_bytes()
     with pytest.raises(SaveError, match="changed by another program") as caught:
-        save_mask(frame, MASK[:30] if what != "truncated" else MASK, unchanged_since=token)
+        save_mask(frame, MASK[:30] if what != "truncated" else MASK, unchanged_since=token,
+                  method="append")
     assert caught.value.state == "unchanged" and frame.read_bytes() == before
 
 
@@ -317,7 +318,7 @@ def test_the_window_tells_of_a_save_that_was_cut_short(frame, large):
             save_mask(frame, MASK)
     desk.show(0)
     assert desk.workspace.notices == [
-        "frame.fits[PRIMARY]: a save that was cut short was finished: the mask is whole"]
+        "frame.fits: a save that was cut short was finished: the mask is whole"]
     np.testing.assert_array_equal(mask_of(desk.document), MASK)
     assert desk.workspace.entry.stamp == desk.document.image.stamp == stamp(frame)
     desk.jobs.close()

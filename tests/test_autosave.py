@@ -101,8 +101,8 @@ def test_killed_at_any_moment_at_most_the_last_second_is_lost(frame, tmp_path, t
         found = recovering.look(Place.of(tmp_path / "unsaved", image), image.shape)
         desk = Desk(picture, tmp_path / "elsewhere")
         lines = [("0", state_of(desk.document)), *map(str.split, told.read_text().splitlines())]
-        known = [state for _, state in lines]
-        sure = max(n for n, (then, _) in enumerate(lines) if float(then) < when - 1.0)
+        known = [line[1] for line in lines]
+        sure = max(n for n, (then, *_) in enumerate(lines) if float(then) < when - 1.0)
         if found is not None:
             recovering.restore(desk.document, found)
         assert state_of(desk.document) in known[sure:]

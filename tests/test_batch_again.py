@@ -51,6 +51,16 @@ def test_a_mask_saved_by_hand_has_no_figures_of_the_batch(detect, tmp_path):
     assert record["output"] == str(tmp_path / "a.fits.glview.fits")
 
 
+def test_a_mask_of_an_earlier_version_of_the_image_is_not_what_is_asked_for(detect, tmp_path):
+    make_frame(tmp_path / "a.fits")
+    detect("a.fits")
+    saved = load_mask(tmp_path / "a.fits")
+    for since, status in ((None, "skipped"), ((1, 2, 3), "kept")):
+        save_mask(tmp_path / "a.fits", saved.mask, saved.probability, None, saved.provenance,
+                  unchanged_since=since, method="beside")
+        assert json.loads(detect("a.fits", "--json")[1][0])["status"] == status
+
+
 @pytest.mark.parametrize("asked", [["all"], ["all/night1", "all/night2"],
                                    ["all/night1/x.fits", "all/night2/x.fits"], ["all/*/x.fits"]])
 def test_files_of_one_name_keep_their_folders_below_the_output(detect, tmp_path, asked):

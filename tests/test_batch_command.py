@@ -10,6 +10,7 @@ import termios
 import time
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import fakemodel
 import numpy as np
@@ -19,7 +20,7 @@ from fakemodel import FakeModel, left, make_frame
 from sky import make_sky
 
 import glview.batch
-from glview.batch import command, pool
+from glview.batch import command, pool, report
 from glview.files.save import load_mask
 
 ROOT = Path(__file__).parent.parent
@@ -231,6 +232,16 @@ def test_a_bar_is_drawn_on_a_terminal_only(tmp_path):
     assert "%|" not in out and "searched" in out
     process = start(tmp_path, tmp_path / "a.fits", "--overwrite")
     assert process.communicate(timeout=60)[1] == ""
+
+
+def test_the_bar_does_not_go_back_between_the_end_of_a_search_and_its_row(monkeypatch):
+    drawn = SimpleNamespace(n=0, refresh=lambda: None)
+    monkeypatch.setattr(report, "_bar", lambda total: drawn)
+    files = [SimpleNamespace(folder="", path=Path("a.fits"))] * 4
+    made = report.Report(files, sys.stdout, bar=True)
+    for running, seen in ((0.9, 0.9), (0.0, 0.9), (1.5, 1.5)):
+        made.tick(running)
+        assert drawn.n == seen
 
 
 def test_without_the_package_for_clusters_it_is_told_how_to_install_it(

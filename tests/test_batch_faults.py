@@ -140,10 +140,13 @@ def test_a_result_that_another_worker_wrote_at_the_same_time(
     assert row.status == "failed" and "changed by another program" in row.error
 
 
-def test_an_image_that_is_rewritten_while_it_is_searched_gets_no_mask_inside(
-    batch, tmp_path, monkeypatch
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("in_place", [False, True])
+def test_an_image_that_is_rewritten_while_it_is_searched_gets_no_mask(
+    batch, tmp_path, monkeypatch, in_place, packed
 ):
-    path = make_frame(tmp_path / "a.fits")
+    """Nobody can look at the pixels again that it was found in."""
+    path = make_frame(tmp_path / "a.fits.gz" if packed else tmp_path / "a.fits")
     detect = FakeModel.detect_cr
 
     def slow(self, *arguments, **options):
@@ -151,9 +154,9 @@ def test_an_image_that_is_rewritten_while_it_is_searched_gets_no_mask_inside(
         return detect(self, *arguments, **options)
 
     monkeypatch.setattr(FakeModel, "detect_cr", slow)
-    row, = batch("a.fits", in_place=True)
-    assert row.status == "failed" and "changed" in row.error
-    assert load_mask(path) is None
+    row, = batch(path.name, in_place=in_place)
+    assert row.status == "failed" and "was changed by another program" in row.error
+    assert load_mask(path) is None and left(tmp_path) == [path.name]
 
 
 def test_a_frame_that_is_too_large_is_never_in_memory_whole(batch, tmp_path, monkeypatch):

@@ -190,7 +190,7 @@ def test_how_far_it_is_and_why_is_told(cold, monkeypatch):
     compiler._wake = lambda: woken.append(compiler.share)
     compiler.wait("picture")
     assert compiler.share == 0.5 and 0.125 in woken
-    assert compiler.words.startswith("compiling, once after an update: 50%, ")
+    assert compiler.words.startswith("compiling, once after an update: 50 %, ")
     compiler._process.stdin.close()
     compiler.wait("")
     assert compiler.share is None and compiler.words == ""

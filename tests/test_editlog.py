@@ -10,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from glview.core import history
+from glview.core import history, looks
+from glview.core.colormaps import COLORMAPS
 from glview.core.edits import Edits, Patch
 from glview.core.history import Searched, Set, Stroke, Together, Verdict
 from glview.core.mask import SHAPES, MaskSettings
 from glview.core.plane import Plane
+from glview.core.stretch import KINDS, Stretch
 from glview.files import confidence, editlog
 from glview.files.editlog import LogError, entries_of, line_of, packed, unpacked
 
@@ -74,6 +76,13 @@ def test_every_step_comes_back_as_it_was(step):
     (entry,), sizes = entries_of(line_of({"at": 3, "step": step}), SHAPE)
     assert entry["at"] == 3 and same(entry["step"], step)
     assert sizes == [len(line_of({"at": 3, "step": step}))]
+
+
+@given(look=st.builds(Stretch, st.sampled_from(KINDS), low=st.floats(-looks.MOST, looks.MOST),
+                      invert=st.booleans(), colormap=st.sampled_from(list(COLORMAPS))))
+def test_every_look_comes_back_as_it_was(look):
+    (entry,), _ = entries_of(line_of({"look": looks.to_text(look)}), SHAPE)
+    assert looks.from_text(entry["look"]) == look
 
 
 def test_no_kind_of_step_is_missing():

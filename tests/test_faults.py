@@ -78,7 +78,7 @@ def test_a_file_that_changes_is_told_and_what_was_loaded_stays(path, accident):
         robot.frame(3)
         told = " ".join(robot.workspace.notices)
         assert path.name in told and "went wrong" not in told, robot.workspace.notices
-        helps = "Ctrl+Shift+S" if accident is removed else "Ctrl+R opens it again"
+        helps = "Ctrl+S" if accident is removed else "Ctrl+R opens it again"
         assert helps in told or "open it again" in told, "what would help"
         assert len(robot.workspace.notices) == 1
         picture, y, x = image_pane(robot)

@@ -15,6 +15,7 @@ from astropy.io import fits
 from PIL import Image as Picture
 
 from glview.files import READERS, ReadError, open_images
+from glview.files.save import save_mask
 from glview.files.source import FileChangedError, most_unpacked
 
 DATA = Path(__file__).parent / "data"
@@ -97,6 +98,15 @@ def test_cards_are_inherited_as_the_header_says(several):
     assert "INSTRUME" not in second.header and second.header["EXTVER"] == 2
     assert quality.header["INSTRUME"] == "STIS" and "AIRMASS" not in quality.header
     assert first.header["NAXIS"] == 2 and first.header["BITPIX"] == -32
+
+
+@pytest.mark.parametrize("extension", [None, "SCI"])
+def test_a_picture_keeps_its_name_when_a_mask_was_saved_with_it(tmp_path, extension):
+    path = tmp_path / "a.fits"
+    write(path, REAL, extension)
+    save_mask(path, REAL > 2)
+    assert [image.name for image in open_images(path)] == ["a.fits"]
+    assert open_images(path, "CR_MASK")[0].name == "a.fits[CR_MASK]"
 
 
 def test_a_file_of_nothing_but_masks_is_shown(tmp_path):

@@ -81,4 +81,4 @@ def test_where_nobody_knows_which_pixels_were_searched_it_says_how_many():
     document = part_of(confidences(), BOXES)
     document.detection.coverage.told = False
     document.detection.covered = 0.016
-    assert _part(document.detection) == ", 1.6% searched"
+    assert _part(document.detection) == ", 1.6 % searched"

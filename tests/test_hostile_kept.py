@@ -68,12 +68,12 @@ def test_a_file_of_another_picture_is_not_read(tmp_path, name):
     assert not recovering.look(place, SHAPE).findings
 
 
-def test_more_confidences_than_memory_are_lost_but_the_last(tmp_path, monkeypatch):
-    monkeypatch.setattr("glview.findings.MOST_HELD", 1)
+def test_more_confidences_than_memory_are_lost_but_the_last(tmp_path):
     place = kept(tmp_path, {}, (5, 7))
     confidence.write(place.confidence(5), VALUES, {})
-    found = recovering.look(place, SHAPE)
+    found = recovering.look(place, SHAPE, room=VALUES.nbytes)
     assert set(found.findings) == {7} and not found.lost
+    assert set(recovering.look(place, SHAPE, room=VALUES.nbytes + 1).findings) == {5, 7}
 
 
 TRUE = {"model": "m", "sha256": "a", "provenance": {}, "shown": True, "stamp": [1, 2, 3]}

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from glview import recovering
+from glview.core import looks
 from glview.core.image import Image
 from glview.core.sample import sample_of
+from glview.core.stretch import Stretch
 from glview.document import Document
 from glview.files import editlog
 from glview.files.editlog import LogError, entries_of, head_of, line_of
@@ -63,6 +65,15 @@ LIES = {
     "found that is a list": b'{"found":[]}',
     "a share that is none": b'{"found":{"file":"a.conf","covered":"x"}}',
     "an origin that is none": b'{"found":{"file":"a.conf","provenance":7}}',
+    "a look that is a number": b'{"look":7}',
+    "a look that is a list": b'{"look":[]}',
+    "a look of no words": b'{"look":""}',
+    "a scaling that is none": b'{"look":"{\\"kind\\":\\"none\\"}"}',
+    "a limit that is text": b'{"look":"{\\"low\\":\\"1\\"}"}',
+    "a limit that is none": b'{"look":"{\\"low\\":NaN}"}',
+    "a contrast without end": b'{"look":"{\\"contrast\\":1%s}"}' % (b"0" * 400),
+    "a display of other fields": b'{"look":"{\\"zoom\\":1}"}',
+    "a look and a place": b'{"look":"{}","place":1}',
     "nested without end": b'{"at":1,"step":' + b'{"together":[' * 3000 + b"]}" * 3000 + b"}",
     "brackets without end": b"[" * 100_000,
     "a number without end": b'{"place":' + b"9" * 5000 + b"}",
@@ -76,13 +87,16 @@ def test_a_lie_ends_the_log_and_what_came_before_is_restored(tmp_path, name):
     assert found.count == 1 and len(found.entries) == 2 and found.sentence("a.fits")
     picture = np.zeros(SHAPE, np.float32)
     document = Document([], IMAGE, (picture, 1), sample_of(picture))
+    document.usual = document.stretch
     recovering.restore(document, found)
     assert document.verdicts == {(3, 4): "accepted"} and not document.edits.any
+    assert document.stretch is document.usual
 
 
 @pytest.mark.parametrize("head", [
     b'{"glview":1,"shape":7}', b'{"glview":1,"shape":[40]}', b'{"glview":1,"shape":["a","b"]}',
-    b'{"glview":1,"shape":[40,600],"stamp":7}', b'{"glview":1,"shape":null}'])
+    b'{"glview":1,"shape":[40,600],"stamp":7}', b'{"glview":1,"shape":null}',
+    b'{"glview":1}'])
 def test_a_head_that_lies_is_no_log(tmp_path, head):
     try:
         found = recovering.look(log_of(tmp_path, line(head), line(SOUND)), SHAPE)
@@ -90,6 +104,17 @@ def test_a_head_that_lies_is_no_log(tmp_path, head):
         assert "another size" in str(error) or "beginning" in str(error)
     else:
         assert found is None
+
+
+def test_looks_between_the_entries_change_no_number_of_theirs(tmp_path):
+    """A line, which is the first entry after the head, may follow one; "saved" counts on."""
+    first = line_of({"look": looks.to_text(Stretch("log"))})
+    entries = [b'{"line":[{"verdict":[]}],"place":1}', SOUND.replace(b'"at":0', b'"at":1'),
+               b'{"saved":2,"whole":true,"stamp":[4,5,6]}', STEP % (2, 7)]
+    lines = [HEAD, first, *map(line, entries), line_of({"look": looks.to_text(Stretch("sqrt"))})]
+    found = recovering.look(log_of(tmp_path, *lines), SHAPE)
+    assert found.look == Stretch("sqrt") and found.size == sum(map(len, lines))
+    assert (len(found.entries), found.base, found.count, found.stamp) == (5, 2, 1, (4, 5, 6))
 
 
 def boxes_of_zeros(count):

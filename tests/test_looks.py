@@ -7,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sky import write_noise
 
+from glview import session
 from glview.core import looks
 from glview.core.colormaps import COLORMAPS
 from glview.core.limits import LIMITS
 from glview.core.stretch import KINDS, ZOOMOUT, Stretch
 
-NUMBER = st.floats(allow_nan=False, allow_infinity=False)
+NUMBER = st.floats(-looks.MOST, looks.MOST)
 LOOK = Stretch("log", "user", 40.5, 1 / 3, True, "heat", True, 2.5, 0.25, "max")
 
 
@@ -25,9 +26,11 @@ def test_every_look_comes_back(look):
 
 
 @pytest.mark.parametrize("text", [
-    None, "", "7", "[]", "{", '{"kind": "none"}', '{"kind": 3}', '{"other": 1}', '{"low": "1"}',
-    '{"low": NaN}', '{"high": Infinity}', '{"clip": 1}', '{"bias": true}', "[" * 100_000])
+    None, 7, "", "7", "[]", "{", '{"kind": "none"}', '{"kind": 3}', '{"other": 1}', '{"low": "1"}',
+    '{"low": NaN}', '{"high": Infinity}', '{"clip": 1}', '{"bias": true}', "[" * 100_000,
+    '{"contrast": 1e39}', '{"low": -1e39}', '{"high": 1%s}' % ("0" * 400)])
 def test_what_is_no_look_is_none(text):
+    """A number that no float of the GPU holds would fail in every frame."""
     assert looks.from_text(text) is None
 
 
@@ -70,6 +73,18 @@ def test_what_the_user_or_the_command_chose_stays(desk_of, path):
     chosen.document.stretch = Stretch("asinh")
     chosen.finisher.release()
     assert chosen.settle().has_mask and chosen.document.stretch == Stretch("asinh")
+
+
+def test_the_first_file_of_a_window_gets_its_look_back_too(desk_of, path):
+    """What the command line does not ask for is not chosen by it."""
+    saved(desk_of(path), LOOK)
+    desk = desk_of(path)
+    desk.finisher.hold()
+    desk.library.show(0)
+    desk.settle()
+    session.look(desk, session.Options())
+    desk.finisher.release()
+    assert desk.settle().stretch == LOOK
 
 
 def test_the_usual_look_is_not_saved(desk_of, path):

@@ -69,7 +69,7 @@ def test_a_search_that_was_cut_off_is_offered_and_goes_on(sit, frame, children, 
     begin(robot, children)
     crash(robot, frame.parent)
     robot = sit()
-    assert robot.reads(f"frame.fits: a search with {SHIPPED} (60% done) of ")
+    assert robot.reads(f"frame.fits: a search with {SHIPPED} (60 % done) of ")
     assert found(robot) is None
     robot.click("restore:show")
     assert found(robot) == RAYS
@@ -78,7 +78,7 @@ def test_a_search_that_was_cut_off_is_offered_and_goes_on(sit, frame, children, 
     robot.click("restore:restore")
     detection = robot.document.detection
     assert found(robot) == RAYS and detection.covered == 0.6 and robot.document.changed
-    assert detection.gaps.boxes == [(0, 0, 72, 160)] and "Continue goes on at 60.0%" in \
+    assert detection.gaps.boxes == [(0, 0, 72, 160)] and "Continue goes on at 60 %" in \
         detection.status
     assert finish(robot, children) == [*RAYS, (100, 5)] and detection.covered == 1.0
     robot.settle()
@@ -103,7 +103,7 @@ def test_one_that_would_have_replaced_another_does_not(sit, frame, children):
     assert "Continue" not in robot.in_sight() and not robot.document.changed
     robot.click("restore:restore")
     assert found(robot) == [(1, 2)] and robot.document.detection.covered == 1.0
-    assert "Continue goes on at 60.0%" in robot.document.detection.status
+    assert "Continue goes on at 60 %" in robot.document.detection.status
     assert finish(robot, children) == [*RAYS, (100, 5)]
     robot.key("Ctrl+Z")
     assert found(robot) == [(1, 2)]
@@ -121,7 +121,7 @@ def test_a_second_crash_after_it_went_on_loses_nothing(sit, frame, children):
     robot.until(lambda: (72, 0, 96, 160) in recorded(frame))
     crash(robot, frame.parent)
     robot = sit()
-    assert robot.reads("(80% done)")
+    assert robot.reads("(80 % done)")
     robot.click("restore:restore")
     assert found(robot) == [*RAYS, (90, 9)] and robot.document.detection.covered == 0.8
 

@@ -8,6 +8,9 @@ from detections import DONE, READY, SHIPPED, tile
 from robot import Robot
 from sky import write_noise
 
+from glview.findings import standing
+from glview.workspace import Saving
+
 SHAPE = (60, 80)
 EARLIER, LATER = [(5, 6), (20, 30)], [(40, 41)]
 
@@ -89,7 +92,7 @@ def test_what_replaces_nothing_is_saved_at_once(frame, children):
         robot.key("Ctrl+S")
         robot.until(lambda: robot.workspace.told.startswith("Saved the mask"))
         assert robot.document.detection.running and on_disk(frame) == (EARLIER, 0.5)
-        assert "only 50.0% of the frame was searched" in robot.workspace.told
+        assert "only 50 % of the frame was searched" in robot.workspace.told
         robot.key("Escape")
 
 
@@ -103,24 +106,46 @@ def test_whoever_quits_before_the_search_ends_is_asked(robot, frame):
     assert on_disk(frame) == (EARLIER, 1.0)
 
 
-@pytest.mark.parametrize("end", ["undo", "Escape"])
+@pytest.mark.parametrize("end", ["DONE", "Escape"])
 def test_a_saved_search_in_view_that_is_taken_back_is_a_change_and_can_be_saved(frame, children,
                                                                                end):
     with Robot(frame, model=SHIPPED) as robot:
         robot.desk.detector.start(robot.document, box=(0, 0, 50, 50))
         robot.until(lambda: robot.desk.detector._run.ready.is_set())
         children[-1].events = [READY, tile(0, 0, 50, 50, EARLIER)]
-        if end == "undo":
+        if end == "DONE":
             children[-1].events.append(DONE)
         robot.until(lambda: robot.document.detection.covered > 0
                     and robot.document.detection.running == (end == "Escape"))
         robot.key("Ctrl+S")
         robot.until(lambda: robot.workspace.told.startswith("Saved the mask"))
         assert on_disk(frame)[0] == EARLIER
-        robot.key("Ctrl+Z" if end == "undo" else "Escape")
+        if end == "Escape":
+            robot.key("Escape")
+        robot.key("Ctrl+Z")
         robot.settle()
         assert robot.document.detection.confidence is None
         assert robot.document.changed and robot.desk.library.unsaved == ["frame.fits"]
         robot.key("Ctrl+S")
         robot.settle()
         assert on_disk(frame)[0] == [] and not robot.document.changed
+
+
+def test_what_was_saved_without_its_confidence_is_kept_against_a_crash_meanwhile(frame, children):
+    """The file has the mask alone, so the confidence is nowhere else until there is another."""
+    with Robot(frame, model=SHIPPED) as robot:
+        robot.workspace.saving = Saving("none")
+        robot.key("D")
+        children[-1].events = [READY, tile(0, 0, *SHAPE, EARLIER), DONE]
+        robot.settle()
+        robot.key("Ctrl+S")
+        robot.settle()
+        document, found = robot.document, robot.document.detection.confidence
+        assert standing(document).confidence is found and not document.changed
+        robot.key("D")
+        children[-1].events = [READY, tile(0, 0, 30, 80), {"progress": 0.5}]
+        robot.until(lambda: document.detection.covered == 0.5)
+        assert standing(document).confidence is found and not document.changed
+        robot.key("Escape")
+        robot.settle()
+        assert standing(document).confidence is found and not document.changed

@@ -86,9 +86,9 @@ def test_a_plane_of_edits_that_holds_nothing_is_not_saved_and_wrong_codes_are_re
 def test_tiles_that_are_all_0_are_compressed_once(monkeypatch):
     packed, made = extensions._packed, []
 
-    def counting(data):
+    def counting(data, wbits):
         made.append(data.size)
-        return packed(data)
+        return packed(data, wbits)
 
     monkeypatch.setattr(extensions, "_packed", counting)
     monkeypatch.setattr(extensions.os, "cpu_count", lambda: 1)
@@ -100,6 +100,13 @@ def test_tiles_that_are_all_0_are_compressed_once(monkeypatch):
         assert sorted(made)[0] == 1000 % 64 * 130 * 4, "the last tile is smaller"
         # The plane's tile of 512 rows counts as not empty, but for its -0.0, which it keeps as 0.
         assert len(made) == (4 if one is values else 8 + 2)
+
+
+def test_a_speck_takes_six_bytes():
+    mask = np.zeros((2048, 2048), bool)
+    mask.reshape(-1)[np.random.default_rng(4).integers(0, mask.size, 3125)] = True
+    _, table, heap = extensions.extension("CR_MASK", 1, mask, [])
+    assert len(table) + len(heap) < 6 * 3125 + 2880
 
 
 @pytest.mark.parametrize("shape", [(1, 3_000_000), (3_000_000, 1), (3, 1_500_000), (5000, 5000)])

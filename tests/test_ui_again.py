@@ -140,6 +140,27 @@ def test_what_does_not_end_keeps_the_earlier_confidence(robot, children, end):
     assert np.array_equal(found(robot).confidence, before)
     assert "regions" not in found(robot).provenance and found(robot).covered == 1.0
     assert len(robot.document.history.done) == steps and found(robot).part is None
+    assert "found in view was dropped" in found(robot).status
+
+
+def test_what_came_before_escape_stays_if_nothing_was_there_as_one_step(robot, children):
+    child, (y0, x0, _, x1) = ask(robot, children)
+    tiles = [(y0, x0, y0 + 50, x0 + 40), (y0, x0 + 40, y0 + 50, x1)]
+    child.events = [OTHER, *(at(box, (box[0] + 5, box[1] + 5)) for box in tiles)]
+    robot.until(lambda: found(robot).covered > 0 and not robot.desk.detector.behind)
+    robot.key("Escape")
+    robot.settle()
+    masked = [[y0 + 5, x0 + 5], [y0 + 5, x0 + 45]]
+    assert np.argwhere(found(robot).confidence > 0.5).tolist() == masked
+    searched = (y0, x0, y0 + 50, x1)
+    assert regions(robot) == [Region(searched, "decam", "def")] and robot.document.changed
+    assert found(robot).gaps.boxes == [searched]
+    assert "found in view was kept" in found(robot).status
+    robot.key("Ctrl+Z")
+    assert found(robot).confidence is None and not robot.document.has_mask
+    robot.key("Ctrl+Shift+Z")
+    assert np.argwhere(found(robot).confidence > 0.5).tolist() == masked
+    assert [one.box for one in regions(robot)] == [searched]
 
 
 def test_an_undo_meanwhile_stops_the_search_and_is_kept(robot, children):
@@ -155,7 +176,7 @@ def test_an_undo_meanwhile_stops_the_search_and_is_kept(robot, children):
     children[-1].events = [tile(100, 0, 200, 300, [(150, 8)])]
     robot.settle()
     assert np.array_equal(found(robot).confidence, before) and not found(robot).running
-    assert children[-1].closed == 1 and "brought back" in found(robot).status
+    assert children[-1].closed == 1 and "undo brought back" in found(robot).status
 
 
 def test_without_an_earlier_detection_only_the_view_is_known(robot, children):

@@ -45,15 +45,15 @@ def test_extremes_and_counts_are_those_of_a_sample_until_all_was_read():
         robot.document.stretch = Stretch(limits="99")
         robot.click(robot.tab("Display"))
         (extremes,), (bad,) = said(robot, "Min "), said(robot, "No NaN")
-        assert extremes.endswith(" (sampled, 1 of 9)") and bad == "No NaN, no Inf (sampled, 1 of 9)"
-        assert "30000" not in extremes and not said(robot, "Limits sampled")
+        assert extremes.endswith(" (sampled, 11 %)") and bad == "No NaN, no Inf (sampled, 11 %)"
+        assert "30000" not in extremes and not said(robot, "Limits from")
         watched.gate.set()
         robot.settle()
         (extremes,), (bad,) = said(robot, "Min "), said(robot, "No NaN")
         assert extremes.endswith(" Max 30000") and bad == "No NaN, no Inf"
-        assert said(robot, "Limits sampled") == ["Limits sampled, 1 of 7 pixels"]
+        assert said(robot, "Limits from") == ["Limits from 14 % of the pixels"]
         robot.document.stretch = Stretch(limits="minmax")
-        assert not said(robot, "Limits sampled"), "these are exact"
+        assert not said(robot, "Limits from"), "these are exact"
 
 
 def test_the_foot_line_tells_how_much_was_read_and_how_many_tiles_are_pending(monkeypatch):
@@ -69,8 +69,8 @@ def test_the_foot_line_tells_how_much_was_read_and_how_many_tiles_are_pending(mo
     object.__setattr__(watched.image, "read", first_rows)
     with sit_down(watched, fit=False, view=View(768, 1500, 1.0)) as robot:
         robot.until(lambda: robot.document.pyramid.covered > 0.4, 20)
-        (words,) = said(robot, "read 40%")
-        tiles = int(re.search(r"read 40%, (\d+) tiles pending", words)[1])
+        (words,) = said(robot, "read 40 %")
+        tiles = int(re.search(r"read 40 %, (\d+) tiles pending", words)[1])
         assert tiles == robot.desk.feed.pending > 1
         watched.gate.set()
         robot.settle()
@@ -81,7 +81,7 @@ def test_a_single_tile_is_one():
     watched = Watched(picture()[:60, :80])
     with sit_down(watched) as robot:
         robot.until(lambda: robot.desk.feed.pending)
-        assert any("read 0%, 1 tile pending" in text for text in robot.texts())
+        assert any("read 0 %, 1 tile pending" in text for text in robot.texts())
         watched.gate.set()
         robot.settle()
 

@@ -46,7 +46,7 @@ def robot(go):
 
 def test_it_is_told_until_the_objects_are_counted(robot, go, monkeypatch):
     monkeypatch.setattr(robot.desk.compiler, "_after", "an update")
-    words = "compiling, once after an update: 25%, "
+    words = "compiling, once after an update: 25 %, "
     for texts in (robot.texts(), robot.texts()):
         assert sum(words in text for text in texts) == 3, "foot line, thumbnails and table"
         assert not any("0 objects" in text for text in texts)

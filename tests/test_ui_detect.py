@@ -47,6 +47,7 @@ def test_results_appear_as_they_come(robot, children):
     assert (child.name, child.image) == (SHIPPED, robot.document.image)
     assert child.request["centre"] == (30, 40)
     assert robot.document.detection.running and "Cancel" in robot.in_sight()
+    assert robot.reads("the model is starting") and robot.reads("no mask yet: it is being searched")
     child.events = [{"loading": SHIPPED}, READY]
     robot.frame()
     child.events = [tile(0, 0, 30, 80, [(10, 20)]), {"progress": 0.5}]
@@ -58,7 +59,7 @@ def test_results_appear_as_they_come(robot, children):
     robot.settle()
     assert white(robot, 40, 50)
     assert not robot.document.detection.running and "Detect" in robot.in_sight()
-    assert child.closed == 1
+    assert child.closed == 1 and not robot.reads("starting") and not robot.reads("no mask yet")
     assert robot.document.changed and robot.reads("2 objects, 2 pixels")
     assert "1.5 s" in robot.document.detection.status
     assert "expects electrons" in robot.document.detection.status

@@ -1,6 +1,8 @@
 """Menus, palette, help, header, notices, the question before closing, and panels that fail."""
 
+import errno
 import logging
+import os
 
 import numpy as np
 import pytest
@@ -74,9 +76,10 @@ def test_the_help_lists_every_key(robot):
     texts = robot.texts()
     for action in ACTIONS:
         if action.keys:
-            assert action.label in texts
+            assert (f"{action.label}. {action.hint}" if action.hint else action.label) in texts
             assert any(action.keys[0] in text for text in texts)
     assert {words for _, words in MOUSE} <= set(texts)
+    assert any(text.startswith("Pick. Click: add the bright object") for text in texts)
 
 
 def test_about_says_what_to_cite(robot):
@@ -266,9 +269,12 @@ def test_unsaved_changes_can_be_saved(robot, frame):
     assert (fits.getdata(frame, "CR_MASK").astype(bool) == final).all()
 
 
-def test_a_save_that_fails_does_not_end_the_program(robot, frame):
+def test_a_save_that_fails_does_not_end_the_program(robot, frame, monkeypatch):
+    def refuse(*names, **more):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
     paint(robot)
-    frame.unlink()
+    monkeypatch.setattr(os, "replace", refuse)
     robot.key("Ctrl+Q")
     robot.frame(2)
     robot.click("unsaved:save")

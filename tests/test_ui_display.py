@@ -191,7 +191,15 @@ def test_the_foot_line_drops_words_that_do_not_fit_but_not_what_was_done():
         robot.workspace.told = "4 pixels added"
         robot.frame(2)
         assert (robot.picture()[-20:, 230:340] != quiet).any()
+        assert "4 pixels added" in robot.texts(), "of its own, in the colour of what counts"
         quiet = robot.picture()[-20:, :200].copy()
         robot.workspace.told = "4 pixels added, and much more that has no place beside it" * 2
         robot.frame(2)
         assert (robot.picture()[-20:, :200] != quiet).any()
+
+
+def test_sliders_that_nobody_moves_change_nothing(robot):
+    kept = replace(robot.document.stretch, contrast=1.1, bias=0.3)  # no float32 is equal to these
+    robot.document.stretch = kept
+    robot.frame(3)
+    assert robot.document.stretch == kept

@@ -11,6 +11,7 @@ from robot import Robot
 
 from glview.core.mask import MaskSettings
 from glview.core.view import View
+from glview.files.beside import side_files
 from glview.library import mask_of
 
 SHAPE = (50, 70)
@@ -170,9 +171,11 @@ def test_a_file_that_another_program_changed_is_not_overwritten(frame):
         other.writeto(frame, overwrite=True)
         robot.key("Ctrl+S")
         robot.settle()
-        assert "another program" in robot.workspace.notices[-1]
-        assert robot.document.changed
+        assert any("another program" in notice for notice in robot.workspace.notices)
+        assert not robot.document.changed
     assert fits.getdata(frame).shape == (20, 20)
+    with fits.open(side_files(frame)[0]) as hdus:
+        assert hdus["CR_MASK"].data.any() and hdus["CR_MASK"].header["CREARLY"]
 
 
 # the list of files
@@ -200,6 +203,23 @@ def test_tab_steps_through_the_files(three):
             robot.move(robot.of_pixel(5, 6))
             robot.settle()
             assert f"value {1000 + number}" in robot.desk.readout.text
+
+
+def test_the_view_stays_from_file_to_file_unless_it_lies_off_the_next(tmp_path):
+    paths = [tmp_path / "large.fits", tmp_path / "small.fits"]
+    for path, shape in zip(paths, ((300, 400), SHAPE), strict=True):
+        fits.writeto(path, noise(shape=shape))
+    with Robot(*paths, fit=False, view=View(40, 60, 4.0)) as robot:
+        for _ in paths:
+            robot.key("Tab")
+            robot.settle()
+            assert robot.workspace.view == View(40, 60, 4.0)
+        robot.workspace.view = View(200, 60, 4.0)
+        robot.frame(2)
+        assert robot.workspace.view == View(200, 60, 4.0)
+        robot.key("Tab")
+        robot.settle()
+        assert robot.workspace.fit and robot.workspace.view.y == SHAPE[0] / 2, "it was not in sight"
 
 
 def test_tab_in_a_panel_is_the_next_file_and_in_a_field_the_next_field(three):

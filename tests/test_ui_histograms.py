@@ -5,6 +5,7 @@ import pytest
 from robot import Robot
 
 from glview.core.mask import MaskSettings
+from glview.core.shares import percent
 from glview.core.view import View
 from glview.library import entry_of_array
 
@@ -202,7 +203,7 @@ def test_a_detection_under_way_is_sampled_and_a_large_frame_says_so(robot, monke
     robot.document.detection.running = True
     robot.know(confidences())
     found = robot.desk.measurer.confidence(robot.document)
-    assert not found.exact and robot.reads(f"sampled, 1 of {found.total // found.looked}")
+    assert not found.exact and robot.reads(f"sampled, {percent(found.looked / found.total)}, log")
     robot.document.detection.running = False
     robot.settle()
     assert robot.desk.measurer.confidence(robot.document).exact

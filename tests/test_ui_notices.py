@@ -43,8 +43,8 @@ def test_a_refused_reading_says_what_to_press(tmp_path):
         painted(robot)
         robot.key("Ctrl+R")
         robot.settle()
-        assert "Ctrl+Shift+S, then Ctrl+R" in robot.workspace.notices[0]
-        robot.key("Ctrl+Shift+S")
+        assert "Ctrl+S, then Ctrl+R" in robot.workspace.notices[0]
+        robot.key("Ctrl+S")
         robot.settle()
         robot.key("Ctrl+R")
         robot.settle()

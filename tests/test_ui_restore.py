@@ -82,6 +82,7 @@ def test_nothing_is_changed_before_the_answer(sit, frame, tmp_path):
     assert not mask_of(robot.document).any()
     assert any("first restore or discard" in one for one in robot.workspace.notices)
     robot.click("restore:restore")
+    assert not robot.workspace.notices, "it holds no longer"
     assert np.array_equal(mask_of(robot.document), masks[3])
     paint(robot, 110, 10)
     assert mask_of(robot.document).sum() > masks[3].sum()

@@ -5,6 +5,7 @@ import pytest
 from astropy.io import fits
 from detections import DONE, READY, SHIPPED, crash, found, tile
 
+from glview.budget import Budget
 from glview.core import plane
 
 SHAPE = (120, 160)
@@ -16,7 +17,7 @@ OTHER = READY | {"ready": "decam", "sha256": "def",
 
 @pytest.fixture
 def sit(sit, frame, children):
-    return lambda: sit(frame, model=SHIPPED)
+    return lambda **state: sit(frame, model=SHIPPED, **state)
 
 
 def confidences(folder):
@@ -192,3 +193,13 @@ def test_what_goes_on_after_a_search_in_view_is_written_once_and_redone_after_a_
     robot = sit()
     robot.click("restore:restore")
     assert found(robot) == whole and undo(robot) == FIRST[:1] and redo(robot) == whole
+
+
+def test_what_the_memory_has_no_room_for_is_lost_but_what_was_shown(sit, frame, children):
+    robot = sit()
+    search(robot, children)
+    search(robot, children, OTHER, SECOND, BOX)
+    crash(robot, frame.parent)
+    robot = sit(budget=Budget(4 * SHAPE[0] * SHAPE[1]))
+    robot.click("restore:restore")
+    assert found(robot) == MIXED and robot.document.history.undo_bar

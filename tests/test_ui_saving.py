@@ -30,7 +30,7 @@ def names(path):
 
 def test_it_is_chosen_what_is_saved_and_told_what_that_comes_to(robot, frame):
     assert robot.reads("Into a new version of frame.fits: ")
-    assert robot.reads("Opened again, the file gives every threshold")
+    assert robot.reads("Opened again, the file gives the same mask as now")
     robot.choose("Confidence", "rounded")
     robot.settle()
     assert robot.workspace.saving == Saving("rounded", 16)

@@ -67,7 +67,7 @@ def test_the_overview_stays_dark_where_a_cancelled_detection_has_not_been(robot)
     robot.frame(2)
     assert brightness(robot, NOT) < 0.8 * before
     assert brightness(robot, (50, 40)) > 0.8 * before
-    assert robot.reads("Only 33.0% of the frame was searched")
+    assert robot.reads("Only 33 % of the frame was searched")
 
 
 def test_a_search_of_the_view_leaves_the_rest_dark(robot, children):
@@ -77,7 +77,7 @@ def test_a_search_of_the_view_leaves_the_rest_dark(robot, children):
     children[-1].events = [READY, tile(0, 0, 100, 100), DONE]
     robot.settle()
     assert brightness(robot, NOT) < 0.8 * before and told(robot, NOT).endswith("not searched")
-    assert robot.reads("Only 16.7% of the frame was searched")
+    assert robot.reads("Only 17 % of the frame was searched")
 
 
 def test_a_whole_search_leaves_nothing_dark_and_says_nothing(robot):
@@ -103,7 +103,7 @@ def part(children, tmp_path):
 
 def test_reopened_it_is_known_where_the_search_was(children, part):
     with Robot(part, model="decam") as robot:
-        assert robot.reads("Only 33.0% of the frame was searched; dark in the overview")
+        assert robot.reads("Only 33 % of the frame was searched; the rest is dark in the overview")
         assert robot.reads("Mask read from part.fits: ACS-WFC, threshold 0.5")
         assert told(robot, SEARCHED).endswith("confidence 0.9000   model")
         assert told(robot, NOT).endswith("not searched")
@@ -168,7 +168,7 @@ def test_where_nobody_knows_where_only_the_share_is_told(children, part, said):
     part.write_bytes(part.read_bytes().replace(card, other))
     with Robot(part, model=SHIPPED) as robot:
         before = brightness(robot, NOT)
-        assert robot.reads("Only 33.0% of the frame was searched; where is not saved")
+        assert robot.reads("Only 33 % of the frame was searched; where is not told by the file")
         assert told(robot, NOT).endswith("confidence 0.0000   not masked"), "nobody knows"
         assert "Continue" not in robot.in_sight()
         robot.workspace.model = "decam"

@@ -70,7 +70,7 @@ def test_the_part_that_is_there_is_shown_and_the_rest_follows(unpacking, tmp_pat
         first = robot.document
         assert not first.whole and first.image.name == "part"
         assert np.isfinite(first.image[0:1, :]).all() and np.isnan(first.image[200:201, :]).all()
-        assert "unpacking frame.fits.gz: 25%" in robot.desk.busy_words
+        assert "unpacking frame.fits.gz: 25 %" in robot.desk.busy_words
         robot.document.stretch = replace(robot.document.stretch, kind="log")
         go.release()
         robot.until(lambda: robot.document is not first)

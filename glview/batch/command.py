@@ -69,7 +69,7 @@ def _add_settings(add):
         help="mask what has more confidence than this (default: what the model suggests)")
     add("--dilate", type=int, choices=range(MAX_DILATION + 1), default=0, metavar="N",
         help="grow the mask by N pixels")
-    add("--shape", choices=SHAPES, default="square", help="of what it grows by (default square)")
+    add("--shape", choices=SHAPES, default="square", help="of that growth (default square)")
     add("--mask-only", action="store_true", help="save CR_MASK alone")
     add("--probability", action="store_true", help="save CR_PROBABILITY alone")
     add("--bits", type=int, choices=range(1, 24), metavar="N",

@@ -15,7 +15,8 @@ from glview.files.load import belongs, is_fits, is_own, of_plane
 from glview.files.source import open_source
 
 DECIDING = ("model", "weights_sha256", "tiling", "crop", "sums")
-MIXED = {"covered", "regions"}  # a part of the frame was searched, or another part otherwise
+MIXED = {"covered", "regions", "earlier"}
+"""A part of the frame was searched, another part otherwise, or an earlier version of the image."""
 BETWEEN = " | "  # two notes in a header
 EVERY = 24  # bits of the confidence, float32
 NOTHING, DONE, EDITED = "nothing", "done", "edited"

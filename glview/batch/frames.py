@@ -1,6 +1,8 @@
 """Reading: the images of each file that are to be searched, one after another."""
 
+import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,6 +11,7 @@ from glview.batch import done, rows
 from glview.batch.plan import Item
 from glview.core.image import Image
 from glview.files import dq, open_with_source
+from glview.files.source import stamp_of
 
 COMPANIONS = {
     "ERR", "ERROR", "SIGMA", "UNCERT", "STDDEV", "VAR", "VARIANCE", "VAR_POISSON", "VAR_RNOISE",
@@ -23,7 +26,7 @@ class Frame:
     """An image that is ready to be searched.
 
     pixels: (H, W) float32, or the Image itself where it would take too much memory; share: of its
-    file's images; opened: the stamp of a file that is not packed; seconds: what reading took; last:
+    file's images; opened: the stamp of the file; seconds: what reading took; last:
     it is the last image of its file.
     """
 
@@ -32,7 +35,7 @@ class Frame:
     pixels: object
     model: str
     share: float
-    opened: tuple | None
+    opened: tuple
     seconds: float
     last: bool = True
 
@@ -71,9 +74,14 @@ def _images(item):
     """[(Source, Image)]: each plane of each image of a file that is asked for."""
     found = []
     for ext in item.exts:
+        packed = None
+        with suppress(OSError, ValueError):  # what is wrong is said by the opening
+            packed = stamp_of(os.stat(item.path))
         source, images = open_with_source(item.path, ext)
+        stamp = packed if source.packed else source.stamp
         for image in science(images) if ext is None else images:
-            found += [(source, replace(image, plane=plane)) for plane in range(image.planes)]
+            found += [(source, replace(image, plane=plane, stamp=stamp))
+                      for plane in range(image.planes)]
     return found
 
 
@@ -95,8 +103,7 @@ def _frame(item, request, models, most, picture):
         if image.shape[0] * image.shape[1] <= most:
             pixels = np.empty(image.shape, np.float32)
             image.read32(0, image.shape[0], 0, image.shape[1], pixels)
-        opened = None if source.packed else source.stamp
-        return Frame(item, image, pixels, model, share, opened, time.perf_counter() - began)
+        return Frame(item, image, pixels, model, share, image.stamp, time.perf_counter() - began)
     except Exception as error:
         return rows.failed(item, error, **known)
 

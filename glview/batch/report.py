@@ -50,9 +50,12 @@ class Report:
         self.tick()
 
     def tick(self, running=0.0):
-        """Draw the bar anew; running: files' worth of work in the searches that go on."""
+        """Draw the bar anew; running: files' worth of work in the searches that go on.
+
+        It never goes back: between the end of a search and its row, that work is in neither.
+        """
         if self._bar is not None:
-            self._bar.n = min(self._files, round(self._finished + running, 3))
+            self._bar.n = min(self._files, max(self._bar.n, round(self._finished + running, 3)))
             self._bar.refresh()
 
     def close(self, seconds, stopped=False):

@@ -113,10 +113,10 @@ class Writer:
     def _save(self, group, sides):
         """(method, file, notes)."""
         frame, request = group[0].found.frame, self._request
-        item, where = frame.item, {"target": frame.item.output, "sides_since": sides}
-        if request.in_place:
-            where = {"unchanged_since": self._stamps.get(item.path, frame.opened),
-                     "sides_since": sides}
+        item = frame.item
+        where = {"unchanged_since": self._stamps.get(item.path, frame.opened), "sides_since": sides}
+        if not request.in_place:
+            where["target"] = item.output
         try:
             saved = save_masks(item.path, {_key(one): one.content for one in group}, **where)
         except SaveError:

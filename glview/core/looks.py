@@ -1,18 +1,21 @@
 """How a picture is displayed as a line of text, for the header of what is saved with it."""
 
 import json
-import math
 from dataclasses import asdict
 
 from glview.core.colormaps import COLORMAPS
 from glview.core.limits import LIMITS
 from glview.core.stretch import KINDS, ZOOMOUT, Stretch
 
+MOST = 3.4e38  # of any number: what a float of the GPU can hold
 _WORDS = {"kind": KINDS, "limits": LIMITS, "colormap": COLORMAPS, "zoomout": ZOOMOUT}
 
 
 def to_text(stretch):
-    """A Stretch as JSON: what is not as it is by default."""
+    """A Stretch as JSON: what is not as it is by default.
+
+    One with a number that is NaN or larger than MOST makes a text that `from_text` refuses.
+    """
     usual = asdict(Stretch())
     changes = {name: value for name, value in asdict(stretch).items() if value != usual[name]}
     return json.dumps(changes, sort_keys=True)
@@ -35,4 +38,4 @@ def _is_like(name, value, usual):
         return isinstance(value, str) and value in _WORDS[name]
     if isinstance(usual, bool):
         return isinstance(value, bool)
-    return type(value) in (int, float) and math.isfinite(value)
+    return type(value) in (int, float) and abs(value) <= MOST

@@ -1,6 +1,5 @@
 """A detection from the window, from its start to its end; the work is done by a child process."""
 
-import math
 import threading
 import time
 from collections import deque
@@ -8,9 +7,10 @@ from dataclasses import replace
 
 from glview.core.history import Searched
 from glview.core.mask import MaskSettings
+from glview.core.shares import percent
 from glview.detecting.choosing import Choosing
-from glview.detecting.found import with_region
-from glview.detecting.run import Run, is_large
+from glview.detecting.found import cut_to, with_region
+from glview.detecting.run import Run, inside, is_large, say
 from glview.detecting.spare import Spare
 from glview.document import Finding, Part
 from glview.models import registry
@@ -23,12 +23,13 @@ PAUSE = 0.2  # seconds between two such words
 class Detector:
     """At most one detection at a time.  wake: ends the window's sleep when an event has come.
 
+    sharing: the window's `gl.sharing.Sharing`, or None.
     choice: the model that the next one is going to use.  ahead: processes may be started before
     they are asked for, as in a window that stays open.
     """
 
-    def __init__(self, workspace, wake):
-        self.workspace, self._wake = workspace, wake
+    def __init__(self, workspace, wake, sharing=None):
+        self.workspace, self._wake, self._sharing = workspace, wake, sharing
         self.choice = Choosing(workspace)
         self.ahead, self._run, self._spare = False, None, Spare()
 
@@ -50,6 +51,8 @@ class Detector:
         """A detection is likely soon: let its process start now."""
         if self.ahead and self._run is None:
             self._spare.start()
+            if self._sharing is not None:
+                self._sharing.expect()
 
     def can_continue(self, document):
         """True if a detection ended early here, whose model is there: it need not be chosen."""
@@ -59,7 +62,7 @@ class Detector:
 
     def again(self, document):
         """Search what the panes show with the chosen model; the rest stays as it is."""
-        box = _inside(document.seen, document.image.shape)
+        box = inside(document.seen, document.image.shape)
         if box is None:
             self.workspace.told = "Nothing of the image is in view"
         else:
@@ -84,9 +87,10 @@ class Detector:
                   document.saved == detection.stamps.now, part, (view.y, view.x))
         request = {"centre": run.looked, "stamp": self._stamp(document),
                    "precision": self.workspace.precision,
-                   "known": part.boxes if part else (), "box": None if run.whole else run.box}
+                   "known": part.boxes if part else (), "box": None if run.whole else run.box,
+                   "share": run.borrow(self._sharing)}
         try:
-            run.remote = Detection(document.image, name, request, self._wake, self._spare.take())
+            run.begin(Detection(document.image, name, request, self._wake, self._spare.take()))
         except registry.ModelError as error:
             self.workspace.notify(f"Detection is not possible: {error}", document.image.name)
             return
@@ -118,7 +122,7 @@ class Detector:
         until, run = time.perf_counter() + HANDLING, self._run
         while run.ready.is_set() and self._run is run:
             if run.shown and run.document.detection.confidence is not run.target:
-                self._finish("It was stopped, for an earlier one was brought back.")
+                self._finish("The search was stopped: undo brought back what was there.")
                 return
             run.events = run.events or deque(run.remote.poll())
             if not run.events:
@@ -142,7 +146,7 @@ class Detector:
         """Stop now; what was known before is shown again, or what came if that was nothing."""
         if self._run is not None:
             run = self._run
-            kept = run.whole and run.before.confidence is None and run.boxes
+            kept = run.before.confidence is None and run.boxes
             self._abandon("Detection was cancelled.", restore=not kept)
 
     def close(self):
@@ -151,6 +155,8 @@ class Detector:
         if self._run is not None:
             self._run.remote.close()
             self._run = None
+        if self._sharing is not None:
+            self._sharing.close()
 
     # events of the child
 
@@ -213,7 +219,7 @@ class Detector:
 
     def _on_tile(self, box, event):
         run, detection = self._run, self._run.document.detection
-        run.put(box, event["values"])
+        run.put(box, event["values"], event.get("shared"))
         run.pace.pixels(event["values"].size)
         detection.coverage.add(box)
         if not run.whole:
@@ -241,9 +247,7 @@ class Detector:
             self._say(note)
 
     def _say(self, sentence):
-        detection = self._run.document.detection
-        if sentence not in detection.status:
-            detection.status = f"{detection.status}\n{sentence}".strip()
+        say(self._run.document.detection, sentence)
 
     def _abandon(self, sentence, restore=True):
         """End it before it is done.  restore: show what was there before."""
@@ -252,6 +256,11 @@ class Detector:
         self._say(sentence)
         if run.whole:
             self._keep_part()
+        elif run.boxes:
+            self._say(f"What it found in view was {'dropped' if restore else 'kept'}.")
+        if not (restore or run.whole):
+            detection.provenance = cut_to(detection.provenance, run.boxes)
+            document.history.record(Searched(run.box, run.before, Finding.of(detection)))
         if restore:
             now, more = Finding.of(detection), run.target is run.before.confidence
             run.before.show(document, run.box)
@@ -278,13 +287,4 @@ class Detector:
         if run.boxes and more:
             detection.part = Part(run.model, run.sha256, detection.confidence, tuple(run.boxes),
                                   detection.covered)
-            self._say(f"Continue goes on at {detection.covered:.1%}.")
-
-
-def _inside(box, shape):
-    """The whole pixels of the frame that a box of float (y0, x0, y1, x1) touches; None if none."""
-    if box is None:
-        return None
-    low = [max(0, math.floor(edge)) for edge in box[:2]]
-    high = [min(side, math.ceil(edge)) for edge, side in zip(box[2:], shape, strict=True)]
-    return (*low, *high) if low[0] < high[0] and low[1] < high[1] else None
+            self._say(f"Continue goes on at {percent(detection.covered)}.")

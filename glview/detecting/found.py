@@ -1,9 +1,9 @@
 """Which parts of a frame were searched by another model than the rest, in words and back."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from glview.core.coverage import minus
+from glview.core.coverage import joined, minus
 
 _REGION = re.compile(r"\[(\d+):(\d+),(\d+):(\d+)\] (.*?) ([0-9a-f+-]+)(?:; |$)")
 
@@ -36,3 +36,10 @@ def with_region(provenance, box, origin):
     kept = [one for one in regions_of(provenance) if minus(one.box, [box])]
     new = Region(box, str(origin.get("model", "")), str(origin.get("weights_sha256", "")))
     return {**provenance, "regions": "; ".join(str(one) for one in (*kept, new))}
+
+
+def cut_to(provenance, boxes):
+    """A provenance whose newest region was searched in part: in these boxes (y0, x0, y1, x1)."""
+    *others, new = regions_of(provenance)
+    parts = [replace(new, box=box) for box in joined(boxes)]
+    return {**provenance, "regions": "; ".join(map(str, (*others, *parts)))}

@@ -1,5 +1,6 @@
 """One detection under way: what the window knows of it."""
 
+import math
 import threading
 from collections import deque
 from dataclasses import dataclass, field
@@ -23,7 +24,8 @@ class Run:
     on_disk, whether that was saved; resumed: the Part that it goes on from, or None; sha256: of
     the weights; boxes: tiles that have come; target: what they are put into; shown: it is the
     document's confidence; looked, said: where the child knows that the person looks, and when it
-    was told; ready: set when the tiles' way into the target is prepared.
+    was told; ready: set when the tiles' way into the target is prepared; lent: where the child may
+    put tiles on the graphics card, too, or None.
     """
 
     document: Document
@@ -42,6 +44,7 @@ class Run:
     shown: bool = False
     remote: Any = None
     ready: threading.Event = field(default_factory=threading.Event)
+    lent: Any = None
 
     @property
     def whole(self):
@@ -71,6 +74,25 @@ class Run:
             return confidence_for(self.document.image.shape)
         return self.before.confidence.copy()
 
+    def borrow(self, sharing):
+        """What the child is told of memory on the card: a ticket, why there is none, or None.
+
+        sharing: the window's `gl.sharing.Sharing`, or None.
+        """
+        shape, detection = self.document.image.shape, self.document.detection
+        if sharing is None or is_large(shape) or not self.whole or self.resumed is not None:
+            return None
+        # What is lent outlives this, and would keep what was there before.
+        self.lent = detection.lent = sharing.lend(
+            shape, lambda why: say(detection, f"Confidence goes through memory now: {why}."))
+        return {"why": sharing.why} if self.lent is None else self.lent.ticket
+
+    def begin(self, remote):
+        """remote: the child's side, a `remote.Detection`."""
+        self.remote = remote
+        if self.lent is not None:
+            self.lent.user = remote
+
     def map(self):
         """The Coverage to begin with: what is known of tiles that stay."""
         if not self.whole and self.before.coverage is not None:
@@ -83,8 +105,11 @@ class Run:
             coverage.add(box)
         return coverage
 
-    def put(self, box, values):
-        """Write a tile into the target, except where other regions of it are to stay."""
+    def put(self, box, values, shared=False):
+        """Write a tile into the target, except where other regions of it are to stay.
+
+        shared: it was put into what is lent as well.
+        """
         y0, x0, y1, x1 = box
         for v0, u0, v1, u1 in self._kept():
             top, left, bottom, right = max(y0, v0), max(x0, u0), min(y1, v1), min(x1, u1)
@@ -96,6 +121,8 @@ class Run:
         else:
             self.target.put(y0, x0, values)
         self.boxes.append(tuple(box))
+        if shared and self.lent is not None:
+            self.lent.add(box, self.target)
 
     def _kept(self):
         """Boxes that another model was asked for before a search that ended early went on."""
@@ -104,6 +131,21 @@ class Run:
         return [one.box for one in regions_of(self.before.provenance)]
 
 
+def say(detection, sentence):
+    """Add a sentence to what the user is told of a detection, once."""
+    if sentence not in detection.status:
+        detection.status = f"{detection.status}\n{sentence}".strip()
+
+
 def is_large(shape):
     """True if not every pixel of a confidence of that shape is held."""
     return shape[0] * shape[1] > plane.DENSE_PIXELS
+
+
+def inside(box, shape):
+    """The whole pixels of the frame that a box of float (y0, x0, y1, x1) touches; None if none."""
+    if box is None:
+        return None
+    low = [max(0, math.floor(edge)) for edge in box[:2]]
+    high = [min(side, math.ceil(edge)) for edge, side in zip(box[2:], shape, strict=True)]
+    return (*low, *high) if low[0] < high[0] and low[1] < high[1] else None

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from glview.files import ReadError
-from glview.files.commit import SaveError, commit, explain, lock
+from glview.files.commit import ChangedError, SaveError, commit, explain, lock
 from glview.files.disk import write_all
 from glview.files.fits import is_own, is_pending
 from glview.files.header import scan
@@ -85,7 +85,7 @@ def append(version, careful=True):
         raise UnsuitableError(f"it cannot be opened for writing ({error.strerror})") from error
     try:
         if stamp_of(os.fstat(fd)) != version.stamp:
-            raise SaveError(f"{version.path.name} was changed by another program meanwhile")
+            raise ChangedError(f"{version.path.name} was changed by another program meanwhile")
         return _write(fd, version, at, parts)
     finally:
         with suppress(OSError):  # what counts was synced, or is being told
@@ -165,7 +165,7 @@ def _write(fd, version, at, parts):
         _reserve(fd, plan)
         _fill(fd, plan, body)
         if os.stat(version.path).st_ino != version.stamp[0]:
-            raise SaveError(f"{version.path.name} was replaced by another program meanwhile")
+            raise ChangedError(f"{version.path.name} was replaced by another program meanwhile")
         forward(fd, journal)
         _verify(fd, version, plan)
     except BaseException as error:

@@ -44,6 +44,17 @@ class SaveError(Exception):
         self.state = state
 
 
+class ChangedError(SaveError):
+    """Another program changed the file, so the mask may not fit it.
+
+    why: that, without advice. removed: True if there is none any more.
+    """
+
+    def __init__(self, why, advice="", removed=False):
+        super().__init__(f"{why}; {advice}" if advice else why)
+        self.why, self.removed = why, removed
+
+
 @dataclass(frozen=True)
 class Version:
     """What a new version of `path` is made of.
@@ -62,7 +73,10 @@ class Version:
 
 
 def commit(version):
-    """Write it. Returns a sentence of warning, or "". Raises SaveError; then nothing changed."""
+    """Write it. Returns a sentence of warning, or "". Raises SaveError; then nothing changed.
+
+    It is a ChangedError if `path` is no longer the old version.
+    """
     temporary = None
     try:
         _sweep(version.path)
@@ -72,7 +86,7 @@ def commit(version):
         finally:
             os.close(fd)
         if stamp_if_there(version.path) != version.stamp:
-            raise SaveError(f"{version.path.name} was changed by another program meanwhile")
+            raise ChangedError(f"{version.path.name} was changed by another program meanwhile")
         os.replace(temporary, version.path)
         temporary = None
     except (OSError, ReadError) as error:

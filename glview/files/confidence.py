@@ -1,8 +1,10 @@
 """A confidence kept in a file of its own until it is saved with its picture.
 
-Written once and never changed: a line that says what it is, then for each block that holds
-anything a line and its packed bytes, then a last line.  Lines carry checksums, as in
-`files.editlog`; a file without its last line is none, or that of a search that goes on.
+A line that says what it is, then for each block that holds anything a line and its packed bytes,
+then a last line.  It is written beside the one of that name, which a confidence that was filled
+since has already, and takes its place when it is whole.  Lines carry checksums, as in
+`files.editlog`; a file without its last line is none, or that of a search that goes on, to which
+blocks are added (`recording`).
 """
 
 import json

@@ -11,7 +11,9 @@ saved   {"saved": e, "whole": bool, "stamp"}: the picture on disk is what it was
         whole: and so is the confidence
 saving  {"saving": e, "whole": bool, "save"}: the same, if the file holds a mask of that save
 found   {"found": {"file", "covered", "provenance"}}: a model was at work, and its confidence is in
-        that file; see `files.confidence`
+        that file, see `files.confidence`; "-" for a file: that is shown no more
+look    {"look": text}: how it is displayed, see `core.looks`; of these the last one counts, and
+        entries are numbered as if there were none
 
 In Python a step is one of `core.history`, on disk a dict that holds its pixels packed.  A Searched
 has numbers here in the place of what it brings back: of files, 0 for no confidence, None if lost.

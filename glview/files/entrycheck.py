@@ -6,6 +6,8 @@ ValueError.
 
 from collections.abc import Mapping
 
+from glview.core import looks
+
 MOST_BOXES = 10_000  # of what was searched; joined ones are as many as a frame has rows of tiles
 
 
@@ -45,6 +47,11 @@ def _found(value):
         raise ValueError(f"{covered!r} is no share")
 
 
+def _look(value):
+    if looks.from_text(value) is None:
+        raise ValueError(f"{value!r} is no display")
+
+
 def boxes_in(held, shape):
     """Boxes (y0, x0, y1, x1) of pixels inside a shape, as tuples."""
     _list(held)
@@ -58,11 +65,11 @@ def boxes_in(held, shape):
 
 
 _CHECKS: Mapping = {"at": whole, "place": whole, "saved": whole, "saving": whole,
-                    "stamp": _stamp, "shape": _shape, "found": _found, "line": _list}
+                    "stamp": _stamp, "shape": _shape, "found": _found, "line": _list, "look": _look}
 
 
 _FORMS = [{"line", "place"}, {"at", "step"}, {"at", "more"}, {"place"},
-          {"saved", "whole", "stamp"}, {"saving", "whole", "save"}, {"found"}]
+          {"saved", "whole", "stamp"}, {"saving", "whole", "save"}, {"found"}, {"look"}]
 
 
 def check_form(entry):

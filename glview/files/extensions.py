@@ -10,7 +10,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from isal import igzip
+from isal import isal_zlib
 
 from glview.files.cards import card_text, sum32, summed
 from glview.files.header import BLOCK
@@ -18,6 +18,7 @@ from glview.files.header import BLOCK
 TILE_ROWS = 64
 TILE_BYTES = 4 << 20
 HELD = 64 << 20  # bytes of compressed tiles that are kept in memory
+NEAR, FAR = 25, 31  # wbits of gzip: what is repeated is sought within 512 bytes, within 32768
 STORED = {  # type of the values -> (ZBITPIX, BZERO); CFITSIO compresses no longer integers
     "b1": (8, 0), "u1": (8, 0), "i2": (16, 0), "u2": (16, 1 << 15), "i4": (32, 0),
     "u4": (32, 1 << 31), "f4": (-32, 0), "f8": (-64, 0),
@@ -50,6 +51,7 @@ ORIGIN = (
     ("damaged", "CRNDAM", "parts of the image that could not be read"),
     ("notes", "CRNOTES", "what glview detect said of the search"),
     ("unseen", "CRUNSEEN", "written by glview detect, nobody has looked"),
+    ("earlier", "CREARLY", "mask made for an earlier version of the image"),
 )
 
 
@@ -81,6 +83,8 @@ def sentence(provenance):
         text += f", grown by {provenance['dilation']} ({provenance.get('shape', 'square')})"
     if provenance.get("unseen"):
         return f"{text}; written by glview detect, not checked by eye."
+    if provenance.get("earlier"):
+        text += "; made for an earlier version of the image"
     added, deleted = provenance.get("added") or 0, provenance.get("deleted") or 0
     return f"{text}; {added} pixels added and {deleted} deleted by hand."
 
@@ -88,6 +92,11 @@ def sentence(provenance):
 def provenance_of(cards):
     """What `origin_cards` wrote, back from a header: a dict with the same keys."""
     return {name: cards[key] for name, key, _ in ORIGIN if key in cards}
+
+
+def is_of_earlier(hdu):
+    """Whether an extension says that it was made for an earlier version of its image."""
+    return hdu.cards.get("CREARLY") is True
 
 
 def extension(name, version, values, cards, folder=None):
@@ -151,14 +160,15 @@ def _tiles(values, folder):
     """(lengths (n,) int64, all of them padded to whole blocks) of the compressed tiles; those that
     are all 0 share one byte string for each height."""
     (height, width), rows, blank = values.shape, _tile_rows(values), {}
+    wbits = NEAR if values.dtype.itemsize == 1 else FAR
 
     def packed(top):
         bottom = min(top + rows, height)
         if _holds(values, top, bottom):
-            return _packed(_bytes_of(values, top, bottom))
+            return _packed(_bytes_of(values, top, bottom), wbits)
         if bottom - top not in blank:
             zeros = np.zeros((bottom - top, width), values.dtype)
-            blank[bottom - top] = _packed(_bytes_of(zeros, 0, bottom - top))
+            blank[bottom - top] = _packed(_bytes_of(zeros, 0, bottom - top), wbits)
         return blank[bottom - top]
 
     heap, lengths = _Heap(folder), []
@@ -246,6 +256,11 @@ def _sparse_bytes(values, top, bottom):
     return data.reshape(-1)
 
 
-def _packed(data):
-    """gzip of the bytes of a tile; isal is many times faster than zlib on runs, which masks are."""
-    return igzip.compress(data, 1, mtime=0)
+def _packed(data, wbits):
+    """gzip of the bytes of a tile; isal is many times faster than zlib on runs, which masks are.
+
+    wbits: NEAR for a mask, where what is repeated lies next to it, so that it takes fewer bits to
+    say how far away that is; or FAR.
+    """
+    packer = isal_zlib.compressobj(1, isal_zlib.DEFLATED, wbits)
+    return packer.compress(data) + packer.flush()

@@ -127,14 +127,15 @@ def _image(source, found, hdu, name, header):
 
 
 def _names(source, found):
-    """What the user calls the picture in each HDU."""
-    if sum(hdu.kind in VIEWABLE for hdu in found.hdus) == 1:
-        return [source.name] * len(found.hdus)
+    """What the user calls the picture in each HDU: one alone, but for glview's, by the file."""
+    pictures = [hdu for hdu in found.hdus if hdu.kind in VIEWABLE]
+    alone = [hdu.index for hdu in pictures if len(pictures) == 1 or not is_own(hdu)]
     same = Counter(hdu.name.upper() for hdu in found.hdus)
     labels = [hdu.name if same[hdu.name.upper()] == 1 else f"{hdu.name},{hdu.version}"
               for hdu in found.hdus]
-    return [f"{source.name}[{label if hdu.name else hdu.index}]"
-            for hdu, label in zip(found.hdus, labels, strict=True)]
+    names = [f"{source.name}[{label if hdu.name else hdu.index}]"
+             for hdu, label in zip(found.hdus, labels, strict=True)]
+    return [source.name if alone == [number] else name for number, name in enumerate(names)]
 
 
 class Primary:

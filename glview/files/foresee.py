@@ -4,9 +4,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from glview.files import changed
 from glview.files.append import SMALL, barrier, spans
 from glview.files.beside import side_files
-from glview.files.commit import SaveError
+from glview.files.commit import ChangedError, SaveError
 from glview.files.content import job_of
 from glview.files.header import scan
 from glview.files.load import without
@@ -28,15 +29,30 @@ class Foreseen:
     warning: str = ""
 
 
-def foresee(image, content, method="auto", target=None):
+def foresee(image, content, method="auto", target=None, unchanged_since=None):
     """What `save.save_mask` would do.
 
-    image: core.image.Image of a file; content: content.Content, method and target as there.
+    image: core.image.Image of a file; content: content.Content, all else as there.
     Returns Foreseen. Raises SaveError where nothing could be saved.
     """
+    try:
+        changed.check(image.path, unchanged_since)
+    except ChangedError as error:
+        if target is None and method not in ("auto", "beside"):
+            raise
+        return _of_earlier(image, content, target, error.why)
+    except OSError as error:
+        raise SaveError(f"{image.name} cannot be reached ({error.strerror})") from error
     job = job_of(image.source, image, content, DATE)
     where = (Path(target), "beside", "") if target is not None else _where(job, method)
     return Foreseen(*where, _sizes(job, image), job.warning)
+
+
+def _of_earlier(image, content, target, why):
+    """The same, where the file is another by now."""
+    job = job_of(None, image, changed.of_earlier(content), DATE)
+    side = _side(image) if target is None else Path(target)
+    return Foreseen(side, "beside", why, _sizes(job, image), changed.without_flags([content]))
 
 
 def _sizes(job, image):
@@ -58,10 +74,14 @@ def _where(job, method):
             return real, way, why
         if method != "auto":
             raise SaveError(f"{source.name} cannot be saved by the method {method!r}: {why}")
+    return _side(image), "beside", why
+
+
+def _side(image):
     for side in side_files(image.path):
         if os.access(side.parent, os.W_OK):
-            return side, "beside", why
-    raise SaveError(f"the folder of {source.name} is write-protected")
+            return side
+    raise SaveError(f"the folder of {image.source.name} is write-protected")
 
 
 def _inside(job, source, real, method):

@@ -8,7 +8,7 @@ import numpy as np
 from glview.core.image import Image
 from glview.files import ReadError, fits, open_with_source, reviewtable, shown_name
 from glview.files.beside import side_files
-from glview.files.extensions import provenance_of
+from glview.files.extensions import is_of_earlier, provenance_of
 from glview.files.fits import is_own, is_pending
 from glview.files.header import FitsError, scan
 from glview.files.source import open_source
@@ -23,6 +23,7 @@ class SavedMask:
     provenance: what is known of the names in `extensions.ORIGIN`; {} for a mask that another
         program wrote. where: the file it is in.
     review: {(y, x): "accepted" or "rejected"}, by a pixel of the object that was judged.
+    date: when it was saved, in UTC as its header says, or "".
     """
 
     mask: np.ndarray
@@ -31,6 +32,7 @@ class SavedMask:
     provenance: dict = field(default_factory=dict)
     where: Path = Path()
     review: dict = field(default_factory=dict)
+    date: str = ""
 
     @property
     def shape(self):
@@ -63,6 +65,7 @@ class StoredMask:
     provenance: dict
     where: Path
     review: dict = field(default_factory=dict)
+    date: str = ""
 
     def mask_rows(self, y0, y1):
         """Rows y0..y1 of the mask: (y1 - y0, width) bool."""
@@ -103,7 +106,8 @@ def load_mask(path, hdu=None, plane=None, source=None, side=None):
         found = probability > np.float32(0.5)
     else:
         found = stored.mask_rows(*rows)
-    return SavedMask(found, probability, edits, stored.provenance, stored.where, stored.review)
+    return SavedMask(found, probability, edits, stored.provenance, stored.where, stored.review,
+                     stored.date)
 
 
 def stored_mask(path, hdu=None, plane=None, source=None, side=None):
@@ -190,7 +194,8 @@ def _stored(source, hdus, image):
         raise ReadError(f"{source.name}: {hdus[0].name} is there, but the mask is missing")
     table = named.get("CR_REVIEW")
     review = {} if table is None else reviewtable.read(source, table, image.shape)
-    return StoredMask(image.shape, mask, probability, edits, provenance, source.path, review)
+    return StoredMask(image.shape, mask, probability, edits, provenance, source.path, review,
+                      _date(hdus))
 
 
 def _plane(source, hdu, image):
@@ -198,5 +203,9 @@ def _plane(source, hdu, image):
     if values.shape != image.shape:
         size, wanted = ("{1} x {0}".format(*shape) for shape in (values.shape, image.shape))
         wrong = f"{hdu.name} in {source.name} is {size} pixels, the image {wanted}"
-        raise ReadError(f"{wrong}: it belongs to another image")
+        why = "it belongs to another image"
+        if is_of_earlier(hdu):
+            why = ("it was made for an earlier version of the image; move that file away to go on "
+                   "without it")
+        raise ReadError(f"{wrong}: {why}")
     return values

@@ -7,20 +7,18 @@ put behind them (`files.append`), or a copy with it takes the file's place (`fil
 import os
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 
-from glview.files import ReadError, fits, open_with_source, pairing
-from glview.files.append import UnsuitableError, put, spans
+from glview.files import ReadError, changed, fits, open_with_source
+from glview.files.append import UnsuitableError, put
 from glview.files.beside import side_files
-from glview.files.cards import card_text, header_bytes, history_text
-from glview.files.commit import SaveError, Version, commit, lock, stamp_if_there, unlock
+from glview.files.commit import ChangedError, SaveError, commit, lock, stamp_if_there, unlock
 from glview.files.content import Content, job_of, known
 from glview.files.dq import FlagsError
-from glview.files.fits import OWN
 from glview.files.header import BLOCK, scan
-from glview.files.load import SavedMask, is_fits, load_mask, of_plane, without
-from glview.files.source import open_source, stamp_of
+from glview.files.load import SavedMask, is_fits, load_mask
+from glview.files.source import stamp_of
+from glview.files.versions import inside_version, side_version
 
 __all__ = ["Content", "FlagsError", "SaveError", "SaveResult", "SavedMask", "load_mask",
            "save_mask", "save_masks", "stamp"]
@@ -36,8 +34,9 @@ class SaveResult:
     """path: the file the mask is in now. method: "append", "copy" or "beside", see `save_mask`.
 
     why: what barred the usual method, or "". warning: a sentence, or "".
-    stamp: of the image's file afterwards, for the next `unchanged_since`; side: of the side file,
-    if that was written, for the next `sides_since`.
+    stamp: of the image's file afterwards, for the next `unchanged_since`, or that of before where
+    another program changed it; side: of the side file, if that was written, for the next
+    `sides_since`. date: DATE of the extensions.
     """
 
     path: Path
@@ -46,6 +45,7 @@ class SaveResult:
     warning: str
     stamp: tuple[int, int, int]
     side: tuple[int, int, int] | None = None
+    date: str = ""
 
     @property
     def place(self):
@@ -61,7 +61,7 @@ def stamp(path):
 def save_mask(
     path, mask, probability=None, edits=None, provenance=None, *, hdu=None, review=None,
     cleaned=None, dq=None, precision=None, unchanged_since=None, sides_since=None, method="auto",
-    target=None,
+    target=None, opened=None,
 ):
     """Save a mask as CR_MASK (and CR_PROBABILITY, CR_EDITS ...) with the image's WCS.
 
@@ -78,7 +78,7 @@ def save_mask(
     (pixels by hand), "covered" (share of the frame that was searched), "searched" (its sections),
     "notes" and "damaged" (what the search told of the image), "plane" (of a cube, from 0),
     "cleaning" (how `cleaned` was made), "look", "save" and "version", which glview writes; "floor",
-    "rounded" and "reviewed" come by themselves. Other keys are left out.
+    "rounded", "reviewed" and "earlier" come by themselves. Other keys are left out.
     hdu: extension of the image, its number or name; None is the first shown.
     review: {(y, x): "accepted" or "rejected"} of objects, each by one of its pixels: CR_REVIEW.
     cleaned: the image without cosmic rays, an array or what gives its rows, for several threads at
@@ -87,8 +87,12 @@ def save_mask(
     CR_DQ, the flags of the file with the mask's bits OR-ed in; None or "plain" for none.
     precision: keep the probability in multiples of this power of two only, on the same side of the
     threshold; None keeps every bit.
-    unchanged_since: `stamp` of the file; saving is refused if the file is another by now.
-    sides_since: `beside.side_stamps`; the same of a side file that would be written.
+    unchanged_since: `stamp` of the file when the image was opened. If it is another by now, or
+    gone, it is left alone: "auto" and "beside" write a side file, whose header says (CREARLY) that
+    the mask is of an earlier version; the result says so too. "append" and "copy" refuse.
+    opened: the Image (of `open_images`) as it was then: where the file is another by now, the side
+    file has its header's WCS; None does without. sides_since: `beside.side_stamps`; a side
+    file that is another by now is not written.
     method: "append" puts the extensions at the end of the image's own file, in place, whatever its
     size; "copy" writes the file anew and renames that; "beside" writes a side file. "auto" copies a
     small file and appends to a large one; where that cannot be it takes the next of the three, and
@@ -100,46 +104,89 @@ def save_mask(
     provenance = {key: value for key, value in known(provenance).items()
                   if key not in OF_BATCHES}
     content = Content(mask, probability, edits, provenance, review, cleaned, dq, precision)
-    return save_masks(path, {hdu: content}, unchanged_since=unchanged_since,
-                      sides_since=sides_since, method=method, target=target)
+    return save_masks(path, {hdu: content}, unchanged_since=unchanged_since, method=method,
+                      sides_since=sides_since, target=target, opened={hdu: opened})
 
 
 def save_masks(path, contents, *, unchanged_since=None, sides_since=None, method="auto",
-               target=None):
+               target=None, opened=None):
     """Save the masks of several images of one file in a single step.
 
     contents: extension -> Content, or a tuple (mask, probability, edits, provenance); for a cube
-    (extension, plane) -> the same. All else as for `save_mask`.
+    (extension, plane) -> the same. opened: {the same keys: Image or None}; without it nothing is
+    saved of a file that changed. All else as for `save_mask`.
     """
     if not _by_extension(contents):
         raise SaveError("save_masks takes {extension: (mask, probability, edits, provenance)}, "
                         "where all but the mask may be left out")
+    if method not in METHODS:
+        raise SaveError(f"there is no method {method!r}; it is one of {', '.join(METHODS)}")
+    since = None if unchanged_since is None else tuple(unchanged_since)
+    where, made = _Where(method, target, sides_since or {}), dict(_contents(contents))
     try:
+        return _save(path, made, since, where)
+    except ChangedError as error:
+        inside = target is None and method not in ("auto", "beside")
+        if inside or opened is None or since is None:
+            raise
+        images = [opened[key] or changed.described(path, key, content)
+                  for key, content in made.items()]
+        if None in images:
+            raise
+        return _save_of_earlier(images, made.values(), error, since, where)
+
+
+@dataclass(frozen=True)
+class _Where:
+    """Where masks go; all as of `save_mask`."""
+
+    method: str
+    target: Path | None
+    sides: dict
+
+
+def _save(path, contents, since, where):
+    """The SaveResult of contents {key: Content}; a ChangedError where the file is another."""
+    try:
+        changed.check(path, since)
         source, images = _pictures(path, list(contents))
         real = Path(os.path.realpath(images[0].path))
         now = stamp(real)
     except (ReadError, OSError) as error:
         raise SaveError(f"{error}; the mask was not saved") from error
-    changed = unchanged_since is not None and tuple(unchanged_since) != now
-    if changed or (not source.packed and source.stamp != now):
-        wrong = f"{source.name} was changed by another program since it was opened"
-        raise SaveError(f"{wrong}; open it again, so that the mask fits the image")
-    date = datetime.now(UTC).replace(tzinfo=None).isoformat("T", "milliseconds")
+    if since not in (None, now) or (not source.packed and source.stamp != now):
+        raise changed.error(source.name)
+    if where.target is not None and os.path.realpath(where.target) == os.fspath(real):
+        raise SaveError(f"{source.name} is the image itself: leave target out to save into it, "
+                        "or name another file")
+    date = _date()
     jobs = [job_of(source, image, content, date)
-            for image, content in zip(images, _contents(contents), strict=True)]
-    sides = sides_since or {}
-    if target is not None:
-        if os.path.realpath(target) == os.fspath(real):
-            raise SaveError(f"{source.name} is the image itself: leave target out to save into it, "
-                            "or name another file")
-        version = _side_version(jobs, Path(target), sides)
-        found = Path(target), "beside", ASKED, commit(version)
-    else:
-        found = _save(jobs, source, real, method, sides)
+            for image, content in zip(images, contents.values(), strict=True)]
+    found = _put(jobs, source, real, where)
     told = () if source.packed else source.notes  # of an earlier save that was cut short
     warning = " ".join(filter(None, [found[-1], *told, *(job.warning for job in jobs)]))
     side = stamp_if_there(found[0]) if found[1] == "beside" else None
-    return SaveResult(*found[:-1], warning, stamp(real), side)
+    return SaveResult(*found[:-1], warning, stamp_if_there(real) or now, side, date)
+
+
+def _save_of_earlier(images, contents, error, since, where):
+    """The same of masks whose file is another by now, as a ChangedError says; images: as they were
+    when it was opened."""
+    date = _date()
+    jobs = [job_of(None, image, changed.of_earlier(content), date)
+            for image, content in zip(images, contents, strict=True)]
+    try:
+        place, warning = _put_beside(jobs, where)
+    except SaveError as failure:
+        failure.args = (f"{error.why}, and {failure}",)
+        raise
+    told = filter(None, [changed.sentence(error, place), changed.without_flags(contents), warning])
+    return SaveResult(place, "beside", error.why, " ".join(told), since, stamp_if_there(place),
+                      date)
+
+
+def _date():
+    return datetime.now(UTC).replace(tzinfo=None).isoformat("T", "milliseconds")
 
 
 def _by_extension(contents):
@@ -147,20 +194,18 @@ def _by_extension(contents):
     return isinstance(contents, dict) and all(isinstance(c, kinds) for c in contents.values())
 
 
-def _save(jobs, source, real, method, sides):
+def _put(jobs, source, real, where):
     """(file, method, why, warning) of a save by the method that is asked for, or that can be."""
-    if method not in METHODS:
-        raise SaveError(f"there is no method {method!r}; it is one of {', '.join(METHODS)}")
-    why = ASKED
-    if method != "beside":
+    why, method = ASKED, where.method
+    if where.target is None and method != "beside":
         try:
-            return real, *_save_inside(jobs, source, real, method)
+            return real, *_put_inside(jobs, source, real, method)
         except UnsuitableError as error:
             if method != "auto":
                 wrong = f"{source.name} could not be saved by the method {method!r}"
                 raise SaveError(f"{wrong}: {error}") from error
             why = str(error)
-    place, warning = _save_beside(jobs, sides)
+    place, warning = _put_beside(jobs, where)
     return place, "beside", why, warning
 
 
@@ -174,11 +219,14 @@ def _pictures(path, keys):
 
 
 def _contents(contents):
+    """(key, Content) of each, without what is true of no mask that is saved now."""
     for key, content in contents.items():
         content = content if isinstance(content, Content) else Content(*content)
+        provenance = known(content.provenance)
+        provenance.pop("earlier", None)
         if isinstance(key, tuple):
-            content = replace(content, provenance={**(content.provenance or {}), "plane": key[1]})
-        yield content
+            provenance["plane"] = key[1]
+        yield key, replace(content, provenance=provenance)
 
 
 def why_not_inside(source, real):
@@ -198,93 +246,36 @@ def why_not_inside(source, real):
     return ""
 
 
-def _save_inside(jobs, source, real, method):
+def _put_inside(jobs, source, real, method):
     """(method, why, warning); raises UnsuitableError where the file cannot take the mask."""
     if why := why_not_inside(source, real):
         raise UnsuitableError(why)
     if lock(source.fd) is False:
         raise UnsuitableError(f"another program is saving into {source.name}")
     try:
-        return put(_inside_version(jobs, source, real), method)
+        return put(inside_version(jobs, source, real), method)
     finally:
         unlock(source.fd)
 
 
-def _inside_version(jobs, source, real):
-    """The image's file with these masks in place of those it may hold for the same images."""
-    hdus = scan(source.fd).hdus
-    kept = without(hdus, [job.place for job in jobs])
-    owners = [(kept.index(hdu), hdu.name, hdu.version)
-              for hdu in (hdus[job.image.hdu] for job in jobs)]
-    return _version(jobs, real, source, kept, owners)
-
-
-def _save_beside(jobs, sides):
-    """Into the first side file that can be written; returns it and a warning."""
+def _put_beside(jobs, where):
+    """Into the target, or the first side file that can be written; returns it and a warning."""
+    if where.target is not None:
+        return Path(where.target), _put_aside(jobs, Path(where.target), where)
     failed = None
     for side in side_files(jobs[0].image.path):
         if failed is not None and not os.access(side.parent, os.W_OK):
             continue
         try:
-            return side, commit(_side_version(jobs, side, sides))
+            return side, _put_aside(jobs, side, where)
         except SaveError as error:
             failed = failed or error
     failed.beside = True
     raise failed
 
 
-def _side_version(jobs, side, sides):
-    """The side file with these masks in place of those it may hold for the same images.
-
-    sides: stamps that it may have, see `save_mask`.
-    """
-    images = [job.image for job in jobs]
-    owners = [(one.hdu, str(one.header.get("EXTNAME", "")).strip(), _version_of(one))
-              for one in images]
-    if not os.path.lexists(side):
-        return _version(jobs, side, None, [], owners)
+def _put_aside(jobs, side, where):
     try:
-        source = open_source(side)
-        found = scan(source.fd)
-    except ReadError as error:
-        raise SaveError(f"{error}; move it away, then save again") from error
-    if source.stamp != sides.get(side, source.stamp):
-        raise SaveError(f"{source.name} was changed by another program since the image was opened; "
-                        "move it away, then save again")
-    if "GLVSIDE" not in found.hdus[0].cards or found.problem:
-        raise SaveError(f"{source.name} exists and is not whole or not glview's; move it away")
-    replaced = []
-    for job in jobs:
-        own = [one for one in found.hdus if one.cards.get("CREXT") == job.image.hdu]
-        replaced += of_plane(own, job.place[1])
-    kept = [one for one in found.hdus if one not in replaced]
-    return _version(jobs, side, source, kept, owners)
-
-
-def _version_of(image):
-    version = image.header.get("EXTVER")
-    return version if type(version) is int else 1
-
-
-def _version(jobs, target, source, kept, owners):
-    """The new file: HDUs kept of the old one, byte for byte, and the extensions of the jobs."""
-    used = {one.version for one in kept if one.name.upper() in OWN}
-    free = (number for number in count(1) if number not in used)
-    parts = [part for job, owner in zip(jobs, owners, strict=True)
-             for part in job.parts(owner, next(free), target.parent)]
-    if source is None:
-        parts = [_empty_primary(jobs[0].image.path, target), *parts]
-    hdus = len(kept) + sum(len(job.planes) for job in jobs) + (source is None)
-    return Version(target, source, spans(source, kept), tuple(parts), hdus, source and source.stamp)
-
-
-def _empty_primary(path, target):
-    cards = [
-        card_text("SIMPLE", True, "FITS standard 4.0"),
-        card_text("BITPIX", 8),
-        card_text("NAXIS", 0),
-        card_text("EXTEND", True),
-        *pairing.cards(path, target),
-        history_text("The cosmic-ray mask of the image named in GLVSIDE, saved by glview."),
-    ]
-    return header_bytes(cards)
+        return commit(side_version(jobs, side, where.sides))
+    except ChangedError as error:  # the side file, not the image
+        raise SaveError(str(error)) from error

@@ -13,6 +13,7 @@ from glview.core import mask, pyramid, tiles
 from glview.core.pyramid import RAW_LEVELS
 from glview.gl import standin, textures
 from glview.gl.area import Cells, buffer_side, newest_around, region_for, room_for
+from glview.gl.lent import cut
 from glview.gl.program import assign, build
 
 NOTHING_KNOWN = -1.0
@@ -158,7 +159,7 @@ class Regions:
 
             def maker(level, ty, tx):
                 if level == 0:
-                    return _cut(values, document.image.shape, ty, tx)
+                    return cut(values, document.image.shape, ty, tx, detection.lent)
                 return lambda: pools.tile(values, settings, edits.plane, stamps, level, ty, tx)
 
             names, whole = (owner, "confidence"), None
@@ -174,7 +175,7 @@ class Regions:
 
         return self._tiles("edits", region, (owner, "edits"),
                            lambda *place: edits.stamps.at(*place) or None,
-                           lambda _, ty, tx: _cut(edits.plane, edits.shape, ty, tx))
+                           lambda _, ty, tx: cut(edits.plane, edits.shape, ty, tx))
 
     def _draw_tiles(self, kind, region, owner, found, nothing):
         """Paste tiles into the buffer of their kind; `nothing` where there are none."""
@@ -289,9 +290,3 @@ class Regions:
             self._instances.orphan()
             self._instances.write(np.array(rows, np.float32))
             self._tile_vao.render(moderngl.TRIANGLE_STRIP, vertices=4, instances=len(rows))
-
-
-def _cut(plane, shape, ty, tx):
-    """A callable for the pixels of one tile of an array or Plane of `shape`."""
-    y0, x0, y1, x1 = tiles.tile_box(shape, 0, ty, tx)
-    return lambda: np.ascontiguousarray(plane[y0:y1, x0:x1])

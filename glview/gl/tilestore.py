@@ -2,6 +2,7 @@
 
 from glview.core import tiles
 from glview.gl import standin, textures
+from glview.gl.lent import Piece
 
 FEWEST = 16
 PREVIEWS = 4  # those drawn last; one frame's panes need two, and two for the other side
@@ -44,11 +45,15 @@ class TileStore:
         return None if found is None else found[1]
 
     def put(self, key, array, stamp):
-        """Keep an (h, w) array of at most side x side; the oldest tile makes room if needed."""
+        """Keep an (h, w) array of at most side x side, or a Piece of such a size; the oldest tile
+        makes room if needed."""
         found = self._held.pop(key, None)
         slot = self._room() if found is None else found[0]
         page, layer = divmod(slot, self.PAGE)
-        textures.write(self.pages[page], array, layer=layer)
+        if isinstance(array, Piece):
+            array.write(self.pages[page], layer)
+        else:
+            textures.write(self.pages[page], array, layer=layer)
         self._held[key] = (slot, stamp)
 
     def forget(self, owner):

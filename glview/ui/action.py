@@ -13,7 +13,8 @@ class Action:
     """run, enabled, checked: functions of the desk; checked None: not a switch.
 
     keys: the first is shown in the menu.  repeat: holding the key repeats it.  hold: the kind of
-    `core.compare` that is shown while the key is down; "": the key runs it.
+    `core.compare` that is shown while the key is down; "": the key runs it.  hint: what the label
+    leaves open.
     """
 
     menu: str
@@ -24,6 +25,7 @@ class Action:
     checked: Callable[[Any], bool] | None = None
     repeat: bool = False
     hold: str = ""
+    hint: str = ""
 
 
 def always(desk):

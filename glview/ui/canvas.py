@@ -36,7 +36,7 @@ class Canvas:
         self.pencil, self.pick, self.region = Pencil(), Pick(), Region()
         self._dragging, self._pressed, self._went, self._looked = None, None, 0.0, False
         self._numbers = Numbers()
-        self._laid_out = []
+        self._laid_out, self._shown = [], None
 
     def draw(self, desk, name):
         """Fill the present ImGui window with the pane `name`, "image" or "mask"."""
@@ -47,6 +47,7 @@ class Canvas:
             if name == "image":
                 _empty(desk)
             return
+        self._follow(desk.workspace, document)
         corner = imgui.get_cursor_screen_pos()
         texture = desk.scene.pane(name, size)
         logical = (size[1] / scale.x, size[0] / scale.y)
@@ -65,6 +66,13 @@ class Canvas:
         if imgui.is_mouse_pos_valid() and (held or imgui.is_item_hovered()):
             self._input(desk, document, seen, at, name)
         self._laid_out.append((name, size, corner, scale, imgui.get_window_draw_list()))
+
+    def _follow(self, workspace, document):
+        """The view stays from one picture to the next, but for one of which it lies off."""
+        view = workspace.view
+        if document.key is not self._shown and view != view.inside(document.image.shape):
+            workspace.fit = True
+        self._shown = document.key
 
     def _input(self, desk, document, seen, at, name):
         workspace, io = desk.workspace, imgui.get_io()

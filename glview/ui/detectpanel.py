@@ -2,6 +2,7 @@
 
 from imgui_bundle import imgui
 
+from glview.core.shares import percent, progress
 from glview.ui.widgets import choice, mark, tip, wrapped
 
 MIND = (1.0, 0.85, 0.55)
@@ -33,9 +34,9 @@ def _under_way(desk):
     if pace is None:  # it was cancelled just now
         return
     imgui.same_line()
-    imgui.progress_bar(pace.fraction, (-1, 0), f"{100 * pace.fraction:.0f} %")
-    if pace.words():
-        imgui.text_disabled(pace.words())
+    imgui.progress_bar(pace.fraction, (-1, 0), progress(pace.fraction))
+    if words := pace.words() or ("" if pace.fraction else "the model is starting"):
+        imgui.text_disabled(words)
 
 
 def _ready(desk, document):
@@ -58,20 +59,21 @@ def _ready(desk, document):
             detector.start(document, resume=True)
         mark(desk, "Continue")
         part = document.detection.part
-        tip(f"Go on with {part.model}, which was stopped at {100 * part.covered:.0f} %")
+        tip(f"Go on with {part.model}, which was stopped at {percent(part.covered)}")
     imgui.end_disabled()
     busy = detector.running
     if busy is not None:
         imgui.same_line()
-        share = f"{100 * detector.pace.fraction:.0f} %"
+        share = progress(detector.pace.fraction)
         imgui.text_disabled(f"at work on {busy.image.name}: {share}")
 
 
 def _searched(detection):
     """How much of the frame the confidence is of, unless it is all."""
     if detection.confidence is not None and detection.covered < 1.0:
-        where = "dark in the overview" if detection.gaps else "where is not saved"
-        wrapped(f"Only {detection.covered:.1%} of the frame was searched; {where}", MIND)
+        where = ("the rest is dark in the overview" if detection.gaps
+                 else "where is not told by the file")
+        wrapped(f"Only {percent(detection.covered)} of the frame was searched; {where}", MIND)
 
 
 def _models(desk, document):

@@ -33,7 +33,8 @@ def _help(desk):
     flags = imgui.TableFlags_.row_bg.value
     if imgui.begin_table("keys", 2, flags):
         imgui.table_setup_column("keys", imgui.TableColumnFlags_.width_fixed.value)
-        rows = [*MOUSE, *((", ".join(a.keys), a.label) for a in ACTIONS if a.keys)]
+        rows = [*MOUSE, *((", ".join(a.keys), f"{a.label}. {a.hint}" if a.hint else a.label)
+                          for a in ACTIONS if a.keys)]
         for left, right in rows:
             imgui.table_next_row()
             imgui.table_next_column()

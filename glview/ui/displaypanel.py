@@ -7,6 +7,7 @@ from imgui_bundle import imgui
 
 from glview.core.colormaps import COLORMAPS
 from glview.core.limits import LIMITS
+from glview.core.shares import percent
 from glview.core.stretch import LABELS, ZOOMOUT
 from glview.ui.faults import faults_list
 from glview.ui.widgets import choice, mark, tip, wrapped
@@ -62,13 +63,18 @@ def _limits(desk, document, stretch):
 
 
 def _contrast(stretch):
-    _, contrast = imgui.slider_float("Contrast", stretch.contrast, 0.05, 10.0, "%.2f",
-                                     imgui.SliderFlags_.logarithmic.value)
-    _, bias = imgui.slider_float("Bias", stretch.bias, 0.0, 1.0, "%.2f")
+    # Only of a slider that moved: it makes any number a float32.
+    moved, contrast = imgui.slider_float("Contrast", stretch.contrast, 0.05, 10.0, "%.2f",
+                                         imgui.SliderFlags_.logarithmic.value)
+    if moved:
+        stretch = replace(stretch, contrast=contrast)
+    moved, bias = imgui.slider_float("Bias", stretch.bias, 0.0, 1.0, "%.2f")
+    if moved:
+        stretch = replace(stretch, bias=bias)
     tip("Right drag on a picture changes both")
     if imgui.small_button("Reset contrast and bias"):
-        contrast, bias = 1.0, 0.5
-    return replace(stretch, contrast=contrast, bias=bias)
+        stretch = replace(stretch, contrast=1.0, bias=0.5)
+    return stretch
 
 
 def _slice(desk, document):
@@ -81,7 +87,7 @@ def _slice(desk, document):
 
 def _counts(document):
     sample = document.sample
-    words = "" if sample.exact else f" (sampled, 1 of {max(1, sample.total // sample.count)})"
+    words = "" if sample.exact else f" (sampled, {percent(sample.count / sample.total)})"
     imgui.separator()
     low, high = sample.low, sample.high
     if low is None and len(sample.values):
@@ -91,7 +97,7 @@ def _counts(document):
     used = len(sample.values)
     automatic = document.stretch.limits not in ("minmax", "user")
     if automatic and sample.exact and 0 < used < sample.count:
-        imgui.text_disabled(f"Limits sampled, 1 of {sample.count // used} pixels")
+        imgui.text_disabled(f"Limits from {percent(used / sample.count)} of the pixels")
     nan = sample.nan if document.whole else 0  # most of them are pixels that were never read
     bad = (("NaN", nan), ("+Inf", sample.posinf), ("-Inf", sample.neginf))
     found = "  ".join(f"{name} {count:,}" for name, count in bad if count)

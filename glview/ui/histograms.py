@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 from imgui_bundle import imgui
 
+from glview.core.shares import percent, progress
 from glview.ui.maskdrag import MaskDrag
 from glview.ui.plot import Plot
 from glview.ui.widgets import count, tip
@@ -117,7 +118,7 @@ def _part(detection):
     """What to say of the confidence of a frame that was searched in part."""
     if detection.gaps is not None:
         return " searched"
-    return "" if detection.covered >= 1.0 else f", {detection.covered:.1%} searched"
+    return "" if detection.covered >= 1.0 else f", {percent(detection.covered)} searched"
 
 
 def _title(words, found, what, missing="counting...", counted=None, part=""):
@@ -130,9 +131,8 @@ def _title(words, found, what, missing="counting...", counted=None, part=""):
     elif found.exact:
         imgui.text_disabled(f"of {count(found.total, what)}{part}, log")
     else:
-        more = "" if counted is None else f" (counting all, {counted:.0%})"
-        share = max(1, found.total // max(1, found.looked))
-        imgui.text_disabled(f"sampled, 1 of {share}{more}, log")
+        more = "" if counted is None else f" (counting all, {progress(counted)})"
+        imgui.text_disabled(f"sampled, {percent(found.looked / found.total)}{more}, log")
 
 
 def _explain(plot, found, what, more=None):

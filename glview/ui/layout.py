@@ -19,7 +19,7 @@ from glview.ui.overview import Overview
 from glview.ui.panes import panes_panel
 from glview.ui.status import status_line
 from glview.ui.thumbnails import ThumbnailsPanel
-from glview.ui.widgets import mark
+from glview.ui.widgets import mark, tip
 
 PICTURES = "Image and mask"
 WIDE = 1100.0  # of a window, from which thumbnails and table lie side by side
@@ -144,6 +144,8 @@ def _menu(desk):
                 if imgui.menu_item(action.label, keys, checked, action.enabled(desk))[0]:
                     action.run(desk)
                 mark(desk, f"menu:{menu}:{action.label}")
+                if action.hint:
+                    tip(action.hint)
         imgui.end_menu()
     imgui.end_main_menu_bar()
 

@@ -53,7 +53,7 @@ def _detect(desk):
 
 
 TOOLS = (
-    *(Action("Tools", tool.label, (tool.key,), _tool(tool.name),
+    *(Action("Tools", tool.label, (tool.key,), _tool(tool.name), hint=tool.tip,
              checked=lambda desk, name=tool.name: desk.workspace.tool == name)
       for tool in TOOL_ROWS),
 )

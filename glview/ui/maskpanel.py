@@ -5,10 +5,11 @@ from dataclasses import replace
 from imgui_bundle import imgui
 
 from glview.core.mask import MAX_DILATION
+from glview.core.shares import percent
 from glview.tools import TOOLS
 from glview.ui.maskdrag import MaskDrag
 from glview.ui.status import compiling_bar, counted, uncounted
-from glview.ui.widgets import choice, count, mark, tip, wrapped
+from glview.ui.widgets import choice, count, faint, mark, tip, wrapped
 
 TOOLS_IN_LINE = 4
 SHAPES = {"square": "Square", "disk": "Disk", "diamond": "Diamond"}
@@ -104,10 +105,10 @@ def _counts(desk, document):
     if review.objects is None and document.has_mask and desk.compiler.share is not None:
         compiling_bar(desk)
     elif review.objects is None:
-        imgui.text_disabled(uncounted(desk, document))
+        faint(uncounted(desk, document))
     else:
         total = document.image.shape[0] * document.image.shape[1]
         wrapped(f"{counted(desk.listing)}, {count(review.pixels, 'pixel')} "
-                f"({100 * review.pixels / total:.3f} %)")
+                f"({percent(review.pixels / total)})")
     words = f"by hand: {added:,} added, {deleted:,} deleted" if added or deleted else ""
     imgui.text_disabled(words)  # its line is kept, or the first stroke moved all below

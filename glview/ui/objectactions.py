@@ -26,7 +26,8 @@ OBJECTS = (
     Action("Objects", "Accept, and on", ("A",), _decide(judging.accept, True), has_objects),
     Action("Objects", "Reject: delete, and on", ("X",), _decide(judging.reject, True), has_objects),
     Action("Objects", "Grow by a pixel", ("G",), _decide(judging.grow), has_objects),
-    Action("Objects", "Shrink by a pixel", ("Shift+G",), _decide(judging.shrink), has_objects),
+    Action("Objects", "Shrink by a pixel", ("Shift+G",), _decide(judging.shrink), has_objects,
+           hint="Gaps that growing closed stay closed: only undo takes growing back"),
     Action("Objects", "Merge with the nearest", ("Shift+M",), _decide(judging.merge), has_objects),
     Action("Objects", "Cut at the cursor", ("Shift+C",), _decide(judging.cut), has_objects),
 )

@@ -8,11 +8,11 @@ from glview.core.listing import SAID
 from glview.core.verdicts import STATES
 from glview.ui.states import COLOURS, WORDS
 from glview.ui.status import uncounted
-from glview.ui.widgets import choice, mark, tip
+from glview.ui.widgets import choice, faint, mark, tip
 
 NAME = "Object table"
 COLUMNS = {  # name in core.listing -> header, width in letters, text of a row
-    "id": ("id", 4, lambda row: str(row["id"])),
+    "id": ("id", 3, lambda row: str(row["id"])),
     "x": ("x", 5, lambda row: f"{row['cx'] + 1:.1f}"),
     "y": ("y", 5, lambda row: f"{row['cy'] + 1:.1f}"),
     "area": ("area", 4, lambda row: str(row["area"])),
@@ -20,7 +20,7 @@ COLUMNS = {  # name in core.listing -> header, width in letters, text of a row
     "peak": ("peak", 5, lambda row: _number(row["peak"], ".6g")),
     "mean": ("mean", 4, lambda row: _number(row["mean_confidence"], ".3f")),
     "max": ("max", 4, lambda row: _number(row["max_confidence"], ".3f")),
-    "state": ("state", 6, lambda row: ""),
+    "state": ("state", 7, lambda row: ""),
 }
 RISING = ("id", "x", "y", "state")  # what a first click sorts from the smallest up
 SAID_WORDS = {said: said.capitalize() for said in SAID} | {"any": "Any state"}
@@ -126,7 +126,7 @@ def _rules(desk, listing):
         words = uncounted(desk, desk.workspace.document)
     if words:
         _beside(imgui.calc_text_size(words).x + unit)
-        imgui.text_disabled(words)
+        faint(words)
 
 
 def _beside(width):

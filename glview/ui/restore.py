@@ -47,4 +47,5 @@ def _buttons(desk, document, question):
     if pressed == "show":
         desk.autosave.show(document)
     elif pressed:
+        desk.workspace.unsay(desk.workspace.entry.name, document.barred)
         desk.autosave.answer(document, restore=pressed == "restore")

@@ -46,7 +46,7 @@ def saved_dialog(desk):
 def _said(confidence, bits):
     """What the choice of the confidence means."""
     if confidence == "exact":
-        return "Opened again, the file gives every threshold the mask that it gives now."
+        return "Opened again, the file gives the same mask as now, for every threshold."
     if confidence == "none":
         return ("Opened again, the file gives this mask. For another threshold the frame must be "
                 "searched anew.")

@@ -3,6 +3,7 @@
 from imgui_bundle import imgui
 
 from glview.budget import size_text
+from glview.core.shares import progress
 from glview.ui.compare import words as compared
 from glview.ui.widgets import count, mark
 
@@ -25,6 +26,9 @@ def status_line(desk):
         start = end - _wide("   ".join(words))
         if start > _wide(left) + gap:
             imgui.same_line(start)
+            if words[0] == desk.workspace.told:
+                imgui.text_unformatted(words.pop(0))
+                imgui.same_line(0, _wide("   "))
             imgui.text_disabled("   ".join(words))
             return
         words.pop()
@@ -39,7 +43,8 @@ def uncounted(desk, document):
     if document is None or document.review.objects is not None:
         return ""
     if not document.has_mask:
-        return document.readonly or "no mask yet; D detects"
+        waits = "no mask yet: it is being searched" if document.detection.running else ""
+        return document.readonly or waits or "no mask yet; D detects"
     return desk.compiler.words or "counting..."
 
 
@@ -53,7 +58,7 @@ def compiling_bar(desk):
     """How far the compiling is, in a line of text; draw it only while there is something of it."""
     share, height = desk.compiler.share or 0.0, imgui.get_text_line_height()
     imgui.push_style_var(imgui.StyleVar_.frame_padding, (0.0, 0.0))
-    imgui.progress_bar(share, (-1.0, height), f"compiling: {share:.0%}")
+    imgui.progress_bar(share, (-1.0, height), f"compiling: {progress(share)}")
     imgui.pop_style_var()
     mark(desk, "compiling")
 
@@ -79,4 +84,4 @@ def _loading(desk, document):
     tiles = f"{pending} tile{'' if pending == 1 else 's'} pending" if pending else ""
     if document is None or document.pyramid.complete or not document.whole:
         return tiles
-    return f"read {document.pyramid.covered:.0%}, {tiles}".removesuffix(", ")
+    return f"read {progress(document.pyramid.covered)}, {tiles}".removesuffix(", ")

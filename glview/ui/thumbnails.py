@@ -76,11 +76,9 @@ def _head(desk, document):
     done, of = listing.reviewed
     if of:
         imgui.same_line()
-        imgui.set_next_item_width(imgui.get_font_size() * 8)
-        imgui.progress_bar(done / of, (imgui.get_font_size() * 8, 0.0), "")
+        words, margin = f"{done:,} of {of:,} reviewed", 4 * imgui.get_style().frame_padding.x
+        imgui.progress_bar(done / of, (imgui.calc_text_size(words).x + margin, 0.0), words)
         mark(desk, "progress")
-        imgui.same_line()
-        imgui.text(f"{done:,} of {of:,} reviewed")
 
 
 def _rank(desk, document, listing):

@@ -61,3 +61,9 @@ def wrapped(text, colour=None):
     imgui.pop_text_wrap_pos()
     if colour is not None:
         imgui.pop_style_color()
+
+
+def faint(text):
+    """A paragraph in the colour of what counts less."""
+    colour = imgui.get_style().color_(imgui.Col_.text_disabled.value)
+    wrapped(text, (colour.x, colour.y, colour.z))

@@ -13,7 +13,7 @@ from bench.frames import Frames
 from bench.programs import ProgramError
 
 SECTIONS = ("starting", "drawing", "counting", "objects", "detecting", "batch", "gigapixel",
-            "saving", "keeping")
+            "saving", "keeping", "sharing")
 WIDTH = 100
 
 

@@ -11,7 +11,9 @@ from PIL import Image
 
 from glview.core.edits import Edits
 from glview.core.history import Searched, Set, Stroke, Together, Verdict
+from glview.core.looks import to_text
 from glview.core.mask import MaskSettings
+from glview.core.stretch import Stretch
 from glview.files.editlog import line_of
 from glview.files.save import save_mask
 
@@ -24,6 +26,7 @@ WORDS = (
     "'1QB(9)  '", "-2147483648", "99999999999999999999", "1E308", "NaN", "T / ", "CONTINUE  '",
     "HIERARCH ", "CR_MASK", "CR_EDITS", "CREXT   =", "GLVSIDE =",
     '\\"stamp\\":[', '\\"place\\":', '\\"verdict\\":', '\\"together\\":', '\\"saved\\":', "INODE",
+    '\\"look\\":\\"{', '\\\\\\"contrast\\\\\\":', '\\\\\\"kind\\\\\\":', '\\\\\\"user\\\\\\"',
     "architecture", "lacosmic", "data_offsets", "null", "1e999", "-1", "[[[[[[",
     "9223372036854775808",
 )  # fmt: skip
@@ -73,6 +76,7 @@ def _logs(folder):
                {"saved": 3, "whole": True, "stamp": [1, 2, 4]}, {"at": 1, "step": step},
                {"at": 2, "step": Searched((0, 0, 40, 600))},
                {"at": 3, "step": Stroke(tuple(drawn.cleared()))},
+               {"look": to_text(Stretch("asinh", "user", 300.0, 1500.0, colormap="heat"))},
                {"found": {"file": "x.conf", "covered": 0.5, "provenance": {"model": "a"}}}]
     lines = [line_of(entry) for entry in entries]
     bare = [line[9:] for line in lines]

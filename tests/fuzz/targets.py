@@ -11,8 +11,11 @@ import numpy as np
 
 from fuzz.seeds import LOG_SHAPE, USERS_FILE
 from glview import recovering
+from glview.core import looks
+from glview.core.colormaps import COLORMAPS
 from glview.core.image import Image
 from glview.core.sample import sample_of
+from glview.core.stretch import KINDS
 from glview.document import Document
 from glview.files import ReadError, journal, open_images
 from glview.files.editlog import LogError
@@ -86,12 +89,21 @@ def edits(data, folder):
     picture = np.zeros(LOG_SHAPE, np.float32)
     document = Document([], Image("a", LOG_SHAPE, picture.dtype, None), (picture, 1),
                         sample_of(picture))
+    document.usual = document.stretch  # which is what gives way to a look of the log
     recovering.restore(document, found)
+    _check_look(document)
     found.sentence("a.fits")
     while document.history.undo(document):
         _check_state(document)
     while document.history.redo(document):
         _check_state(document)
+
+
+def _check_look(document):
+    look = document.stretch
+    assert looks.from_text(looks.to_text(look)) == look
+    assert look.kind in KINDS and look.colormap in COLORMAPS
+    assert np.isfinite(np.array([look.low, look.high, look.contrast, look.bias], "f4")).all()
 
 
 def _check_state(document):
