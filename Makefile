@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -c .ci/constraints.txt
 INPUTS := pyproject.toml .ci/constraints.txt glview/__init__.py
 DEMO_PICTURE := glview-demo.png
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 OLD_GL := MESA_GL_VERSION_OVERRIDE=4.1 MESA_GLSL_VERSION_OVERRIDE=410
 
 export PYTHON
@@ -30,8 +31,8 @@ demo: system-demo $(VENV)/.demo  ## open the frame that ships with glview (a PNG
 
 # The second run keeps shaders within what macOS offers; Mesa is told to be no better.
 test: system-test lint  ## lint, then every test (software OpenGL; no display needed)
-	GLVIEW_REQUIRE_GL=1 LIBGL_ALWAYS_SOFTWARE=1 $(BIN)/python -m pytest
-	GLVIEW_REQUIRE_GL=1 LIBGL_ALWAYS_SOFTWARE=1 $(OLD_GL) $(BIN)/python -m pytest -m gl
+	GLVIEW_REQUIRE_GL=1 LIBGL_ALWAYS_SOFTWARE=1 $(PYTEST)
+	GLVIEW_REQUIRE_GL=1 LIBGL_ALWAYS_SOFTWARE=1 $(OLD_GL) $(PYTEST) -m gl
 
 bench: system-bench $(VENV)/.test  ## times and memory, with peers (BENCH=--quick: few repeats)
 	$(PIP) -e '.[bench]' --no-build-isolation

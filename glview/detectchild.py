@@ -2,9 +2,9 @@
 
 Reads lines of JSON from standard input.  The first one asks: model, and either path, hdu, plane,
 shape and stamp of a file, or block (a descriptor of `models.blocks`) and shape; perhaps device,
-tiling, crop, tile, precision, known (boxes not to search again), box (all that is searched) and
-centre.  Later ones may say {"centre": [y, x]}: what is there comes next.  Its end means that nobody
-waits any more.
+tiling, crop, tile, precision, known (boxes not to search again), box (all that is searched), share
+(memory on a graphics card, see `Card`) and centre.  Later ones may say {"centre": [y, x]}: what is
+there comes next.  Its end means that nobody waits any more.
 
 Writes events to the descriptor FD, see `models.wire` and `models.remote.Detection.poll`.
 Whatever libraries print goes elsewhere.
@@ -19,6 +19,7 @@ from dataclasses import replace
 from functools import partial
 
 from glview.core.cancel import Cancelled
+from glview.cuda import Borrowed, CudaError
 from glview.files import ReadError, open_images
 from glview.files.journal import only_saved
 from glview.files.source import stamp_of
@@ -70,6 +71,51 @@ class Orders:
             self.centre = tuple(order["centre"])
 
 
+class Card:
+    """Has tiles put where the asker takes them from without a way through memory, if it may.
+
+    share: the request's, `gl.lent.Lent.ticket` or {"why": a reason}, or None; model: what
+    `load_model` made; width: of the frame.  notes: a sentence if the network is on a card and this
+    is not to be.
+    """
+
+    def __init__(self, share, model, width):
+        self.notes, self._frame, self._boxes = [], None, set()
+        place, *others = (part.network.device for part in model.parts)
+        if share is None or place.type != "cuda":
+            return
+        try:
+            if "why" in share:
+                raise CudaError(share["why"])
+            if others:
+                raise CudaError("several networks are joined")
+            if (place.index or 0) != share["device"]:
+                raise CudaError("the window is drawn by another card")
+            self._frame = Borrowed(share, width)
+        except CudaError as error:
+            self._stop(error)
+
+    def _stop(self, error):
+        self._frame, self.notes = None, [f"Confidence goes through memory: {error}."]
+
+    def put(self, box, values, bad):
+        """Put a tile there, as `tiling.Watch.on_device` says; bad pixels are 0."""
+        if self._frame is None:
+            return
+        if bad.any():
+            values = values.masked_fill(values.new_tensor(bad).bool(), 0.0)
+        values = values.contiguous()
+        try:
+            self._frame.put(box, values.data_ptr(), 4 * values.shape[1])
+            self._boxes.add(box)
+        except CudaError as error:
+            self._stop(error)
+
+    def told(self, box):
+        """What the event of a tile says of it."""
+        return {"shared": True} if tuple(box) in self._boxes else {}
+
+
 def main():
     """Run the request; the exit code is 0 if it was done, else 1."""
     if hasattr(os, "nice"):
@@ -109,24 +155,26 @@ def _run(request, orders, say):
 
     settings = {key: request[key] for key in _SETTINGS if key in request}
     model = load_model(request["model"], **settings)
-    info = model.info
+    info, card = model.info, Card(request.get("share"), model, request["shape"][1])
     say(
         {
             "ready": info.name,
             "sha256": model.sha256,
             "threshold": info.threshold,
-            "notes": [f"Expects {info.units}.", *_sums(model)],
+            "notes": [f"Expects {info.units}.", *_sums(model), *card.notes],
             "provenance": model.provenance,
         }
     )
     watch = Watch(
         progress=lambda fraction: say({"progress": fraction}),
         cancel=orders.abandoned,
-        on_tile=lambda *tile: say({"tile": tile[:4]}, tile[4]),
+        on_tile=lambda *tile: say({"tile": tile[:4], **card.told(tile[:4])}, tile[4]),
         gaze=lambda: orders.centre,
+        on_device=card.put,
     )
     result = model.stream(image, watch, request.get("known", ()), request.get("box"))
-    return {"done": True, "notes": list(result.notes), "seconds": round(result.seconds, 3)}
+    notes = [*result.notes, *card.notes]
+    return {"done": True, "notes": notes, "seconds": round(result.seconds, 3)}
 
 
 def _sums(model):

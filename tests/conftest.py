@@ -7,6 +7,7 @@ import itertools
 import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,14 @@ def home(homes, monkeypatch):
         path.mkdir()
         monkeypatch.setenv(f"XDG_{kind}_HOME", str(path))
     return folder
+
+
+def reach(path):
+    """Let other users come to a path: pytest's folders above it are their owner's alone."""
+    for folder in Path(path).parents:
+        if folder == Path(tempfile.gettempdir()):
+            return
+        folder.chmod(folder.stat().st_mode | 0o055)
 
 
 def gl_is_required():

@@ -47,13 +47,15 @@ TYPES = {
 class FakeCuda:
     """ctx: moderngl's, whose OpenGL it shares.
 
+    everywhere: whether all of this process's memory is the card's, as for a tensor of torch's.
     opened: what another process has, to be cleared when it would end.
-    calls: names, in order; failing: the function that fails; cards: those that draw; spare: bytes.
+    calls: names, in order; failing: the function that fails; cards: those that draw; spare: bytes;
+    missing: bytes of the buffers that are mapped.
     """
 
     def __init__(self, ctx=None):
         self.ctx, self.calls, self.failing, self.cards, self.spare = ctx, [], "", [1], 1 << 33
-        self.current, self.opened = None, []
+        self.current, self.opened, self.missing, self.everywhere = None, [], 0, False
         self.memory, self.buffers, self.mapped = {}, {}, {}  # by address, by resource, by resource
         for name, types in TYPES.items():
             setattr(self, name, ctypes.CFUNCTYPE(c_int, *types)(self._called(name)))
@@ -141,7 +143,7 @@ class FakeCuda:
         end = to[4] + to[1] * to[6] + to[0]
         if kind not in (1, 2) or to[2] != 2 or x + width > pitch or to[0] + width > to[6]:
             return INVALID
-        assert kind == 1 or self._has(start, (height - 1) * pitch + width)
+        assert kind == 1 or self.everywhere or self._has(start, (height - 1) * pitch + width)
         assert self._has(end, (height - 1) * to[6] + width)
         for row in range(height):
             ctypes.memmove(end + row * to[6], start + row * pitch, width)
@@ -169,7 +171,8 @@ class FakeCuda:
     def _graphicsresourcegetmappedpointer(self, address, nbytes, resource):
         if resource not in self.mapped:
             return NOT_MAPPED
-        address[0], nbytes[0] = ctypes.addressof(self.mapped[resource]), len(self.mapped[resource])
+        held = self.mapped[resource]
+        address[0], nbytes[0] = ctypes.addressof(held), len(held) - self.missing
 
 
 def stand_in(monkeypatch, ctx=None):

@@ -158,6 +158,14 @@ def test_what_came_is_compared_once_and_refused_if_it_is_not_the_same(gl, card, 
     assert card.count("cuGraphicsMapResources") == 1
 
 
+def test_a_buffer_that_is_too_small_is_not_written(gl, card, lending, values):
+    lending.put((0, 0, *SHAPE))
+    card.missing, copies = 1, card.count("cuMemcpy2DUnaligned_v2")
+    assert picture(gl, document_with(lending)) == values.tobytes()
+    assert lending.reasons == [f"the buffer has {(1 << 20) - 1} bytes instead of {1 << 20}"]
+    assert card.count("cuMemcpy2DUnaligned_v2") == copies and not card.mapped
+
+
 def test_another_array_is_not_taken_from_here(lending, values):
     lending.put((0, 0, *SHAPE))
     assert lending.lent.has(values, (0, 0, *SHAPE))

@@ -17,6 +17,7 @@ from functools import partial
 import numpy as np
 import pytest
 from astropy.io import fits
+from conftest import reach
 from fakemodel import FakeModel
 from mosaic import Sparse
 
@@ -191,8 +192,7 @@ def test_links_are_followed_and_stay(tmp_path):
 def test_a_file_of_somebody_else_is_refused_and_said(tmp_path):
     path = frame(tmp_path)
     os.chmod(path, 0o600)
-    for folder in [tmp_path, *tmp_path.parents][:3]:
-        os.chmod(folder, 0o755)
+    reach(path)
     os.seteuid(65534)
     try:
         with pytest.raises(ReadError, match=r"good.fits may not be read by you \(permissions\)"):

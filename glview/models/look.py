@@ -103,7 +103,9 @@ class Look:
         x, bad = self._tensor(seen)
         inner = y0 - top, x0 - left, y1 - top, x1 - left
         bad = bad[inner[0] : inner[2], inner[1] : inner[3]]
-        return self._confidence(x[None], inner)[0, 0].cpu().numpy(), bad
+        found = self._confidence(x[None], inner)[0, 0]
+        self._task.show(box, found, bad)
+        return found.cpu().numpy(), bad
 
     def _confidence(self, x, box):
         """Of a box of (1, 1, H, W); exact sums where half precision overflows."""

@@ -75,7 +75,8 @@ class Detection:
         `glview.models.init_model`; centre (y, x), where the person looks, so the first tiles are
         there; known, boxes of tiles that an earlier detection brought and that are left out; box
         (y0, x0, y1, x1), all that is searched; stamp, of the file when it was opened (inode, size,
-        mtime in ns): another file is refused.
+        mtime in ns): another file is refused; share, memory on the graphics card, see
+        `glview.detectchild.Card`: the events of tiles that are there have "shared".
     wake: called without arguments from another thread after each event.  spare: a Child that waits
         to be asked, and is used up; None to start one.
 

@@ -20,13 +20,15 @@ class Watch:
 
     progress(fraction), 0 to 1, rising; cancel() -> True to stop; on_tile(y0, x0, y1, x1, values)
     when a box of the result is final; gaze() -> (y, x) or None, asked before each box: those
-    nearest to that point come first.
+    nearest to that point come first.  on_device(box, values, bad) before that, where `values` is
+    an (h, w) float32 tensor on a graphics card and nothing but that becomes the result.
     """
 
     progress: Callable | None = None
     cancel: Callable | None = None
     on_tile: Callable | None = None
     gaze: Callable | None = None
+    on_device: Callable | None = None
 
     def at(self, fraction):
         """Tell the progress; raises Cancelled if the user wants to stop."""
@@ -63,6 +65,11 @@ class Task:
         """Tell the user something, once."""
         if sentence not in self.notes:
             self.notes.append(sentence)
+
+    def show(self, box, values, bad):
+        """Offer a network's (h, w) tensor where it lies, before it is brought here to be `put`."""
+        if self.watch.on_device is not None and values.is_cuda and len(self.parts) == 1:
+            self.watch.on_device(tuple(box), values, bad)
 
     def put(self, box, values, bad):
         """Hand on what of a box lies in the region: bad pixels get 0.  Returns their number."""

@@ -1,6 +1,7 @@
 """How a detection's child tells its events: lines of JSON, and behind a tile's line its pixels.
 
-{"tile": [y0, x0, y1, x1]} is followed by the box's float32 values, in the machine's byte order.
+{"tile": [y0, x0, y1, x1]} is followed by the box's float32 values, in the machine's byte order;
+"shared" is true in it if they were put into the asker's memory on the graphics card as well.
 """
 
 import json
