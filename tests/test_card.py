@@ -15,6 +15,7 @@ from glview.cuda import Driver
 from glview.detectchild import Card
 from glview.files import open_images
 from glview.files.source import stamp_of
+from glview.models.tiling import Task, Watch
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 CARD, SHAPE = 1, (150, 131)
@@ -123,6 +124,15 @@ def test_what_fails_midway_costs_nothing_but_the_way(card, picture, monkeypatch,
     assert why in events[-1]["notes"]
     plain = search(monkeypatch, picture, SHAPE, None)
     assert np.array_equal(joined(events, SHAPE), joined(plain, SHAPE))
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_what_is_only_a_part_of_the_result_is_not_shown(parts):
+    shown, values = [], SimpleNamespace(is_cuda=True)
+    task = Task(None, None, (None,) * parts, "mean", 0, 0, None,
+                Watch(on_device=lambda *tile: shown.append(tile)))
+    task.show([0, 0, 2, 2], values, None)
+    assert shown == [((0, 0, 2, 2), values, None)] * (parts == 1)
 
 
 @pytest.mark.parametrize(("share", "places", "why"), [

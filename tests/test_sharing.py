@@ -244,6 +244,13 @@ def test_why_nothing_is_lent_goes_to_the_child(robot, children, card):
         "why": "cuMemAlloc_v2: CUDA_ERROR_OPERATING_SYSTEM (304)"}
 
 
+def test_a_child_that_is_still_ending_keeps_what_was_lent(robot, children, card):
+    search(robot, card, children, events(), [DONE])
+    robot.key("D")
+    assert children[-1].request["share"] == {"why": "the last search is still ending"}
+    assert len(card.memory) == 1
+
+
 def test_an_undone_search_shows_what_was_before(robot, children, card):
     search(robot, card, children, events(), [DONE]).running = False
     second = [{**event, "values": 1 - event["values"]} for event in events()]
