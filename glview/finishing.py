@@ -6,7 +6,7 @@ from glview import opening, saving
 from glview.compiling import Compiler
 from glview.files import ReadError, shown_name
 from glview.files.cache import CacheError
-from glview.watching import doubt, sentence
+from glview.watching import doubt, fit, sentence
 
 PATIENCE = 1.5  # seconds that the reading of a large file goes before the rest
 
@@ -140,8 +140,9 @@ class Finisher:
                                   "earlier; it is not shown, and Ctrl+S puts this one in its "
                                   "place.")
         elif found is not None:
-            saving.restore(document, *found)
-            if words := doubt(document, self.workspace.entry_of(document), found[0]):
+            saved, made, fits = found
+            saving.restore(document, saved, made)
+            if words := doubt(document, self.workspace.entry_of(document), saved, fits):
                 self.workspace.notify(words)
         self.workspace.arrived(document, "saved")
 
@@ -165,4 +166,4 @@ def _rows(document):
 def _saved(image, cancelled):
     """Worker: what was saved with the picture, ready to be shown, or None."""
     saved = saving.read(image)
-    return None if saved is None else (saved, saving.restored(saved, cancelled))
+    return None if saved is None else (saved, saving.restored(saved, cancelled), fit(image, saved))

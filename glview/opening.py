@@ -7,6 +7,7 @@ from glview.core import sample
 from glview.core.cancel import Cancelled
 from glview.core.image import Image
 from glview.core.pyramid import Pyramid, base_factor, build
+from glview.core.shares import progress
 from glview.core.stretch import Stretch
 from glview.document import Document, Review
 
@@ -95,7 +96,7 @@ class Coming:
         self._stopped, opened = True, self.opened
         if opened is None:
             return None
-        note = (f"unpacking was stopped at {100 * self.fraction:.0f} % of the file: only that part "
+        note = (f"unpacking was stopped at {progress(self.fraction)} of the file: only that part "
                 "is shown, and its mask cannot be changed; Ctrl+R reads all of it")
         images = tuple(replace(image, notes=(note,)) for image in opened.images)
         return replace(opened, images=images, image=replace(opened.image, notes=(note,)))

@@ -288,7 +288,7 @@ class Question:
         found = self.found
         said = [found.sentence(name)]
         if tuple(self.now or ()) != found.stamp:
-            said.append("The file was changed since then; look whether they still belong to it.")
+            said.append("The file was changed since then; look whether this still belongs to it.")
         if found.damage:
             said.append(found.damage)
         if found.lost:

@@ -22,7 +22,7 @@ class Reviewer:
     def __init__(self, workspace, jobs, thumbnails, load=lambda cancelled: None):
         self.workspace, self._jobs, self._load = workspace, jobs, load
         self.show_on(thumbnails)
-        self._asked = self._counting = None
+        self._asked = self._counting = self._failed = None
         self._until = 0.0  # when a detection has had the cores for long enough
         self.wishes = {}
 
@@ -64,9 +64,16 @@ class Reviewer:
             self._load(cancelled)
             return counter.count(question, cancelled)
 
+        def failed(error):
+            self._failed = key
+            self.workspace.notify(f"Objects cannot be counted: {error}", document.image.name)
+
         self._jobs.start("objects", work, lambda counted: self._found(document, key, counted),
-                         lambda error: self.workspace.notify(
-                             f"Objects cannot be counted: {error}", document.image.name))
+                         failed)
+
+    def failed(self, document):
+        """Whether the objects of the mask as it is now could not be counted."""
+        return self._failed == (document.key, *document.mask_key)
 
     def _rests(self, document, key):
         """Whether only tiles of a detection have come, and so soon that they can wait."""

@@ -20,7 +20,7 @@ from glview.document import Part
 from glview.workspace import Saving
 
 OF_ONE_SAVE = {"covered", "searched", "dq", "reviewed", "cleaning", "look", "objects", "masked",
-               "earlier"}
+               "earlier", "pixels"}
 """Provenance that is made anew."""
 MOST_BOXES = 1000  # of what was searched, in a header; joined ones are seldom more than a hundred
 USUAL, LEFT_OUT = Saving(), Saving("none").step

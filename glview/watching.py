@@ -2,12 +2,16 @@
 
 import os
 import time
+from datetime import UTC, datetime
 
 from glview.files import shown_name
 from glview.files.source import stamp_of
 
 DOUBT = "The mask of"  # begins what is said of a mask until it is saved again
 EVERY = 1.0  # seconds between two looks
+SAME, OTHER, NEWER, UNKNOWN = "same", "other", "newer", ""
+"""A mask's image: it has the pixels that it had then; others; it was written later, perhaps only
+copied; nothing tells."""
 
 
 class Watcher:
@@ -67,19 +71,52 @@ def sentence(name, removed=False):
             "content. Ctrl+R opens it again.")
 
 
-def doubt(document, entry, saved):
+def fit(image, saved):
+    """SAME, OTHER or NEWER, what tells whether a saved mask is of an image's pixels, or UNKNOWN.
+
+    saved: a SavedMask or StoredMask of the Image; its pixels decide where their sum was saved, for
+    a file that is copied or touched is younger than its mask and belongs to it.  For a worker.
+    """
+    if isinstance(known := saved.provenance.get("pixels"), str):
+        from glview.files.pixelsum import pixel_sum
+
+        now = pixel_sum(image)
+        return UNKNOWN if not now else SAME if now == known else OTHER
+    try:
+        inside = os.path.samefile(image.path, saved.where)
+        made = max(os.stat(saved.where).st_mtime_ns, _time_of(saved.date))
+    except OSError:
+        return UNKNOWN
+    return UNKNOWN if inside or image.stamp is None or image.stamp[2] <= made else NEWER
+
+
+def _time_of(date):
+    """ns since 1970 of a DATE, which is UTC; 0 for what is none."""
+    try:
+        return int(datetime.fromisoformat(date).replace(tzinfo=UTC).timestamp() * 1e9)
+    except ValueError:
+        return 0
+
+
+def doubt(document, entry, saved, fits):
     """What the user is told of a saved mask that may not belong to what the image is now, or "".
 
-    saved: the SavedMask or StoredMask that is shown with a document of an entry.
+    saved: the SavedMask or StoredMask that is shown with a document of an entry; fits: its `fit`.
     """
     name, where = document.image.name, shown_name(saved.where)
     if saved.provenance.get("earlier") is True:
         return (f"{DOUBT} {name} in {where} was made for an earlier version of the image: look "
                 "whether it still belongs to it. Ctrl+S saves it as one of this version.")
-    if saved.date and saved.date in entry.outdated:
+    if fits == OTHER:
+        return (f"{DOUBT} {name} in {where} was made for other pixels than the image has now: look "
+                "whether it still belongs to it. Ctrl+S saves it as one of these.")
+    if fits != SAME and saved.date and saved.date in entry.outdated:
         return (f"{DOUBT} {name} was made before another program changed the file: look whether "
                 "it still belongs to the image.")
     entry.dates.add(saved.date)
+    if fits == NEWER:
+        return (f"{DOUBT} {name}: the image is newer than its mask in {where}; look whether it "
+                "still belongs to it. Ctrl+S saves it as one of this version.")
     return ""
 
 

@@ -16,8 +16,11 @@ from hypothesis import settings
 ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("LIBGL_ALWAYS_SOFTWARE", "1")
 # One place for all tests, so that kernels compile once, and not beside the sources, where files of
-# a renamed module would be found again.
-os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / ".cache" / "numba"))
+# a renamed module would be found again.  Each of xdist's processes has its own, below that of the
+# one that starts them: numba does not lock its files.
+os.environ["NUMBA_CACHE_DIR"] = os.path.join(
+    os.environ.get("NUMBA_CACHE_DIR") or ROOT / ".cache" / "numba",
+    os.environ.get("PYTEST_XDIST_WORKER", ""))
 # The same examples each time, so that a red run is the change's own doing; for new ones every time:
 # pytest --hypothesis-profile=default
 settings.register_profile("same", derandomize=True, deadline=None)

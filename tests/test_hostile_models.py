@@ -3,7 +3,6 @@
 import io
 import os
 import pickle
-import resource
 import struct
 import time
 import warnings
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from peak import Peak
 from safetensors.torch import load_file, save, save_file
 
 from glview.models import MODELS, ModelError, init_model, lookup, modelfile
@@ -28,10 +28,9 @@ MOST_TAKEN = 400 << 20  # bytes that a refusal may cost
 @pytest.fixture(autouse=True)
 def costs():
     """No refusal takes long, or much memory."""
-    began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    began, peak = time.monotonic(), Peak()
     yield
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    assert (after - before) << 10 < MOST_TAKEN and time.monotonic() - began < 30
+    assert peak.grown < MOST_TAKEN and time.monotonic() - began < 30
 
 
 class Trap:

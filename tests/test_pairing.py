@@ -11,6 +11,7 @@ from headless import Desk, paint
 
 from glview import cli
 from glview.batch import pool
+from glview.files import ReadError
 from glview.files.pairing import image_of
 from glview.files.save import load_mask, save_mask
 from glview.library import mask_of
@@ -38,7 +39,8 @@ def test_a_mask_of_a_batch_is_opened_with_its_image_and_saved_again(tmp_path, mo
     before = image.read_bytes()
     desk, document = desk_of(side)
     assert document.image.name == "x.fits" and document.image.path == image
-    assert any("mask in x.fits.glview.fits" in notice for notice in desk.workspace.notices)
+    assert "Mask read from x.fits.glview.fits" in document.detection.status
+    assert not desk.workspace.notices  # of a whole folder, there would be one for each
     with fits.open(side) as hdus:
         np.testing.assert_array_equal(mask_of(document), hdus["CR_MASK"].data)
     paint(document, 9)
@@ -114,3 +116,17 @@ def test_other_files_are_no_side_files(tmp_path):
     shutil.copy(image, tmp_path / "y.glview.fits")
     assert image_of(tmp_path / "y.glview.fits") == (None, "")
     assert load_mask(image) is None
+
+
+def test_a_mask_in_another_folder_is_read_by_its_name(tmp_path):
+    image, side = tmp_path / "x.fits", tmp_path / "out" / "x.fits.glview.fits"
+    make_frame(image)
+    side.parent.mkdir()
+    mask = np.zeros(fits.getdata(image).shape, bool)
+    mask[3, 4] = True
+    save_mask(image, mask, target=side)
+    for name in side, str(side):
+        assert (load_mask(image, side=name).mask == mask).all()
+    assert load_mask(image) is None
+    with pytest.raises(ReadError, match=r"there is no file .*none\.fits"):
+        load_mask(image, side=str(tmp_path / "none.fits"))

@@ -206,6 +206,9 @@ def test_a_file_that_cannot_be_read_is_told(desk):
     tell(document, np.ones(SHAPE, np.float32))
     assert desk.settle(document).objects is None
     assert desk.workspace.notices == ["a: Objects cannot be counted: it became shorter"]
+    assert desk.reviewer.failed(document)
+    document.change(threshold=0.3)
+    assert not desk.reviewer.failed(document)  # that mask was not tried
 
 
 def test_ranking_is_by_area_flux_or_confidence(desk):

@@ -15,7 +15,7 @@ from test_save import rotated
 from glview.core.mask import MaskSettings
 from glview.core.tiles import Stamps
 from glview.document import Detection
-from glview.files import ReadError, append, changed, open_images, save
+from glview.files import ReadError, append, changed, commit, journal, open_images, save
 from glview.files.commit import ChangedError
 from glview.files.save import SaveError, load_mask, save_mask, save_masks, stamp
 from glview.saving import foresee, write
@@ -251,6 +251,81 @@ def test_a_side_file_that_changes_meanwhile_is_no_changed_image(frame, monkeypat
     with pytest.raises(SaveError, match=r"glview\.fits was changed") as caught:
         save_mask(frame, MASK, unchanged_since=since, opened=image, method="beside")
     assert not isinstance(caught.value, ChangedError)
+
+
+# a race: it changes when it has just been saved
+
+
+@pytest.mark.parametrize("method", ["copy", "append"])
+@pytest.mark.parametrize("moment", [(commit, "sync_folder"), (journal.Journal, "end"),
+                                    (save, "unlock")])
+def test_a_change_right_after_a_save_is_not_taken_for_the_saves_own(frame, monkeypatch, method,
+                                                                    moment):
+    image, after = open_images(frame)[0], []
+
+    def change():
+        pixels(frame)
+        os.utime(frame, ns=(5, 5))  # a clock may tick slower than this test
+        after.append(content(frame))
+
+    changing(monkeypatch, *moment, change)
+    result = save_mask(frame, MASK, unchanged_since=stamp(frame), opened=image, method=method)
+    if not after:  # this method never comes by
+        assert moment[0] is (journal.Journal if method == "copy" else commit)
+        assert result.stamp == stamp(frame)
+        return
+    assert result.path == frame and result.stamp != stamp(frame)
+    result = save_mask(frame, ~MASK, unchanged_since=result.stamp, opened=image)
+    assert result.path == side_of(frame) and early_cards(result.path) == [True]
+    assert [content(frame)] == after
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_a_change_of_a_side_file_right_after_a_save_is_not_taken_for_the_saves_own(
+        frame, monkeypatch, earlier):
+    image, since, side = open_images(frame)[0], stamp(frame), side_of(frame)
+    arguments = {"unchanged_since": since, "opened": image, "method": "beside"}
+    if earlier:
+        pixels(frame)
+    changing(monkeypatch, commit, "sync_folder", lambda: os.utime(side, ns=(5, 5)))
+    result = save_mask(frame, MASK, **arguments)
+    assert result.path == side and result.stamp == since and result.side != stamp(side)
+    before = content(side)
+    with pytest.raises(SaveError, match=r"glview\.fits was changed by another program"):
+        save_mask(frame, ~MASK, **arguments, sides_since={side: result.side})
+    assert content(side) == before
+
+
+def test_an_image_that_changes_while_a_side_file_is_written_is_not_known_as_it_is(frame,
+                                                                                  monkeypatch):
+    image, since = open_images(frame)[0], stamp(frame)
+    changing(monkeypatch, commit, "sync_folder", lambda: pixels(frame))
+    result = save_mask(frame, MASK, unchanged_since=since, opened=image, method="beside")
+    assert result.stamp == since != stamp(frame)
+
+
+@pytest.mark.parametrize("what", ["pixels", "other size"])
+@pytest.mark.parametrize("sync", [1, 2])
+def test_a_rewrite_in_place_while_the_mask_is_put_behind_it_is_noticed(frame, large, monkeypatch,
+                                                                       what, sync):
+    image, real, syncs, after = open_images(frame)[0], os.fdatasync, [], []
+    theirs = make(frame.with_name("theirs.fits"), SCENE[:3] if what == "other size" else SCENE + 9)
+
+    def meanwhile(fd):
+        syncs.append(fd)
+        if len(syncs) == sync:
+            data = theirs.read_bytes()
+            with open(frame, "wb" if what == "other size" else "r+b") as file:
+                file.write(data)
+            os.utime(frame, ns=(5, 5))
+            after.append(data)
+        real(fd)
+
+    monkeypatch.setattr(os, "fdatasync", meanwhile)
+    result = save_mask(frame, MASK, unchanged_since=stamp(frame), opened=image)
+    assert result.path == side_of(frame) and early_cards(result.path) == [True]
+    assert result.why == "frame.fits was changed by another program meanwhile"
+    assert [content(frame)] == after and not journal.exists(frame)
 
 
 # faults

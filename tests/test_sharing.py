@@ -2,6 +2,9 @@
 
 import ctypes
 import gc
+import signal
+import sys
+import time
 import weakref
 from types import SimpleNamespace
 
@@ -39,7 +42,7 @@ def success(gl, monkeypatch):
     """
     found = {"ok": True, "why": "", "place": place(gl), "device": 1}
     monkeypatch.setattr(sharing, "MAKER", gl.info["GL_VENDOR"])
-    monkeypatch.setattr(sharing, "tried", lambda words: found)
+    monkeypatch.setattr(sharing, "tried", lambda words, started: found)
     return found
 
 
@@ -53,7 +56,7 @@ def prepared(platform):
 
 
 def test_a_window_that_another_maker_draws_never_looks_for_cuda(gl, card, monkeypatch):
-    monkeypatch.setattr(sharing, "tried", lambda words: 1 / 0)
+    monkeypatch.setattr(sharing, "tried", lambda words, started: 1 / 0)
     for is_window, why in ((True, f"{gl.info['GL_VENDOR']} draws the window, not NVIDIA"),
                            (False, "there is no window")):
         made = prepared(window(gl, is_window))
@@ -76,7 +79,7 @@ def test_a_trial_elsewhere_does_not_count(gl, card, success):
 
 
 def test_a_process_that_cannot_be_started_is_told(gl, card, success, monkeypatch):
-    def refuse(words):
+    def refuse(words, started):
         raise OSError("no more processes")
 
     monkeypatch.setattr(sharing, "tried", refuse)
@@ -89,6 +92,22 @@ def test_before_the_trial_has_ended_memory_serves(gl, card, success, monkeypatch
     made = Sharing(window(gl))
     assert made.lend(SHAPE, None) is None
     assert made.why == "whether it can be shown from the card was not tried yet"
+
+
+def test_the_end_of_the_program_ends_a_trial(gl, success, monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.setattr(sharing, "MAKER", gl.info["GL_VENDOR"])
+    monkeypatch.setattr(sharing, "command",
+                        lambda: [sys.executable, "-c", "import time; time.sleep(999)"])
+    made = Sharing(window(gl))
+    made.expect()
+    while made._trial is None and made._thread.is_alive():
+        time.sleep(0.01)
+    made.close()
+    made._thread.join(20)
+    assert not made._thread.is_alive() and made._trial.returncode == -signal.SIGKILL
+    assert made.lend(SHAPE, None) is None and "exit code -9" in made.why
+    made.close()
 
 
 @pytest.mark.parametrize("name", ["cuInit", "cuDeviceGet", "cuDevicePrimaryCtxRetain",

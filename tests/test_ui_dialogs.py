@@ -197,8 +197,20 @@ def test_many_notices_leave_room_for_work(robot):
     robot.frame(3)
     box = imgui.internal.find_window_by_name("notices")
     assert box.pos.y + box.size.y < robot.platform.size[1] * 0.75
-    for _ in range(60):
-        robot.click("notice:0")
+    for number in range(60)[::-1]:  # the newest is the first
+        assert robot.reads(f"Sentence {number}")
+        robot.click(f"notice:{number}")
+    assert not robot.workspace.notices
+
+
+def test_many_notices_are_closed_at_once(robot):
+    for number in range(2):
+        robot.workspace.notify(f"Sentence {number}")
+    robot.frame(3)
+    assert not robot.reads("Close all")
+    robot.workspace.notify("Sentence 2")
+    robot.frame(3)
+    robot.click("notices:close")
     assert not robot.workspace.notices
 
 

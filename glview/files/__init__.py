@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 
+from glview.core.shares import progress
+
 
 class ReadError(Exception):
     """The file cannot be shown; the message says why and what would help.
@@ -119,7 +121,7 @@ def _pictures(source, ext, share):
         images = _module(reader).read(source, ext) if reader.early else ()
     except ReadError:
         return ()  # not enough of it yet
-    note = f"still being unpacked: {100 * share:.0f} % of the packed file so far"
+    note = f"still being unpacked: {progress(share)} of the packed file so far"
     return tuple(replace(image, notes=(note,)) for image in images)
 
 

@@ -15,6 +15,7 @@ from glview.files.cards import card_text, history_text
 from glview.files.commit import SaveError, explain
 from glview.files.dq import flags_of
 from glview.files.extensions import extension, origin_cards, sentence
+from glview.files.pixelsum import pixel_sum
 from glview.files.wcscards import wcs_cards
 
 PRECISIONS = (2.0**-23, 0.5)  # from, to
@@ -132,10 +133,11 @@ class Cleaned:
 
 
 def job_of(source, image, content, date):
-    """The Job of a Content. source: the open file of the image. Raises SaveError if it does not
-    fit the image."""
+    """The Job of a Content. source: the open file of the image, None if that is another by now.
+    Raises SaveError if it does not fit the image."""
     provenance = known(content.provenance)
     image = replace(image, plane=provenance.get("plane", 0))
+    provenance["pixels"] = None if source is None else pixel_sum(image) or None
     if getattr(content.probability, "floor", 0):
         provenance["floor"] = content.probability.floor
     planes = _planes(content, provenance)

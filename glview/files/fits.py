@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from glview.core.image import Image
+from glview.core.shares import progress
 from glview.files.header import FitsError, scan
 from glview.files.raster import Raster, Scaling, copy
 
@@ -227,7 +228,7 @@ def _raster(source, size, hdu, width, rows):
         if here < FEWEST_ROWS * rows:
             claims = f"the header claims {' x '.join(map(str, hdu.naxis))} pixels"
             raise FitsError(f"{claims}, but next to nothing of that is in the file")
-        notes = (f"file is truncated: {100 * here // rows} % of the rows are here",)
+        notes = (f"file is truncated: {progress(here / rows)} of the rows are here",)
     fill = np.nan if physical.kind == "f" else 0
     scaling = Scaling(hdu.bscale, hdu.bzero, hdu.blank if hdu.bitpix > 0 else None)
     return Raster(source, hdu.data_offset, stored, physical, width, here, fill, convert or copy,

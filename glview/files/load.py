@@ -97,6 +97,8 @@ def load_mask(path, hdu=None, plane=None, source=None, side=None):
     Raises ReadError if there is one that cannot be read or does not fit the image.
     """
     stored = stored_mask(path, hdu, plane, source, side)
+    if stored is None and side is not None and not Path(side).is_file():
+        raise ReadError(f"there is no file {side}")
     if stored is None:
         return None
     rows = 0, stored.shape[0]
@@ -122,7 +124,7 @@ def stored_mask(path, hdu=None, plane=None, source=None, side=None):
         hdus = scan(source.fd).hdus
         mine = [one for one in hdus if is_own(one) and belongs(one, hdus[image.hdu], hdus)]
         found.append((source, of_plane(mine, plane) or _foreign(hdus, image.shape)))
-    for place in side_files(image.path) if side is None else [side]:
+    for place in side_files(image.path) if side is None else [Path(side)]:
         if place.is_file():
             found.append((open_source(place), of_plane(_side_hdus(place, image.hdu), plane)))
     found = [(source, hdus) for source, hdus in found if hdus]

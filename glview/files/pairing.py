@@ -24,7 +24,7 @@ def cards(image, side):
 
 
 def image_of(path):
-    """(Path of the image that a side file belongs to or None, a sentence for the user or "").
+    """(Path of the image that a side file belongs to or None, why there is none or "").
 
     path: of any file; (None, "") for one that is no side file.  The image is looked for beside it,
     then where it was when the mask was made.
@@ -42,7 +42,7 @@ def image_of(path):
              os.fsdecode(unquote_to_bytes(str(known.get("GLVPATH", ""))))]
     for found in (path.parent / name for name in names if name and "\0" not in name):
         if found.is_file():
-            return found, f"shown with the mask in {shown_name(path)}, where it is saved again"
+            return found, ""
     where = names[2] or known["GLVSIDE"]
     return None, (f"this is the mask of {where}, which is not there: put both into one folder to "
                   "see the image with it")

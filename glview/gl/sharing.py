@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import glview
@@ -33,11 +35,15 @@ def environment():
     return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
-def tried(words, seconds=SECONDS):
-    """What the command says of a trial in processes of its own, a dict with "ok" and "why"."""
+def tried(words, seconds=SECONDS, started=lambda process: None):
+    """What the command says of a trial in processes of its own, a dict with "ok" and "why".
+
+    started: gets the process once there is one, the first of a group.
+    """
     process = subprocess.Popen(
         words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         env=environment(), start_new_session=True)
+    started(process)
     try:
         said = process.communicate(timeout=seconds)[0]
     except subprocess.TimeoutExpired:
@@ -60,7 +66,7 @@ class Sharing:
 
     def __init__(self, platform):
         self._platform, self._driver, self._ordinal = platform, None, None
-        self._thread = self._lent = self._asked = None
+        self._thread = self._trial = self._lent = self._asked = None
         maker = platform.ctx.info["GL_VENDOR"]
         self._possible = platform.is_window and MAKER in maker
         self.why = "whether it can be shown from the card was not tried yet"
@@ -78,7 +84,7 @@ class Sharing:
     def _prepare(self, words, here):
         """A thread: the trial, and then the driver, which takes a while to load."""
         try:
-            found = tried(words)
+            found = tried(words, started=partial(setattr, self, "_trial"))
             if found["ok"] and found["place"] != here:
                 found = {"ok": False, "why": f"it was tried with {found['place']}"}
             if not found["ok"]:
@@ -120,7 +126,11 @@ class Sharing:
         return self._lent
 
     def close(self):
-        """Free what was lent, unless it is in use: then it is freed with the program."""
+        """Free what was lent, unless it is in use: then it is freed with the program.  A trial that
+        goes on ends now."""
+        if self._trial is not None and self._trial.poll() is None:
+            with suppress(ProcessLookupError):  # it has just ended
+                os.killpg(self._trial.pid, signal.SIGKILL)
         if self._lent is not None and not self._lent.busy:
             self._lent.close(self._platform.ctx)
             self._lent = None

@@ -5,12 +5,14 @@ page and zeroed, for the next layer: up to a sixth of the processor's time of a 
 """
 
 import ctypes
+import os
 import sys
 from contextlib import contextmanager
 
 _TRIM, _MAP = -1, -3  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD of mallopt(3)
 _KEPT = 1 << 30  # bytes that may lie free
 _LARGE = 32 << 20  # blocks from here on are the system's in any case: the most that glibc takes
+_CHOSEN = "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES"
 
 
 @contextmanager
@@ -18,8 +20,11 @@ def kept():
     """Meanwhile freed memory stays with the process, to be used again; afterwards it goes back.
 
     The process may be anybody's.  What it finds then is where glibc's own adaptation ends once a
-    block of 32 MiB was freed.
+    block of 32 MiB was freed.  Where the environment says what the allocator is to do, that stays.
     """
+    if any(name in os.environ for name in _CHOSEN):
+        yield
+        return
     _set(_KEPT)
     try:
         yield

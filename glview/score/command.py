@@ -9,6 +9,7 @@ import numpy as np
 from glview import arguments
 from glview.arguments import UsageError, named
 from glview.core.scores import THRESHOLDS, score_objects
+from glview.core.shares import percent
 from glview.files import ReadError, locate, open_images
 
 WORDS = """
@@ -176,7 +177,7 @@ def _true(image, values, name, notes):
     share, ends = np.count_nonzero(true) / values.size, (int(values.min()), int(values.max()))
     held = f"values from {ends[0]} to {ends[1]}"
     if share > MOST_TRUE:
-        raise UsageError(f"{image.name} is no mask: {100 * share:.0f} % of its pixels are not 0 "
+        raise UsageError(f"{image.name} is no mask: {percent(share)} of its pixels are not 0 "
                          f"({held}), and a mask is 0 where there is no ray; {name}[EXT] chooses "
                          "another extension")
     if ends not in ((0, 0), (0, 1), (1, 1)):

@@ -98,7 +98,11 @@ DIALOGS = {
 }
 
 
+FEW = 2  # notices that are closed one by one
+
+
 def _notices(desk):
+    """What nobody should miss, the newest first."""
     notices = desk.workspace.notices
     if not notices:
         return
@@ -111,7 +115,11 @@ def _notices(desk):
              | imgui.WindowFlags_.no_focus_on_appearing.value
              | imgui.WindowFlags_.no_saved_settings.value)
     imgui.begin("notices", None, flags)
-    for number, sentence in enumerate(list(notices)):
+    if len(notices) > FEW:
+        if imgui.small_button("Close all"):
+            notices.clear()
+        mark(desk, "notices:close")
+    for number, sentence in reversed(list(enumerate(notices))):
         if imgui.small_button(f"x##{number}"):
             notices.remove(sentence)
         mark(desk, f"notice:{number}")

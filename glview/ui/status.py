@@ -45,6 +45,8 @@ def uncounted(desk, document):
     if not document.has_mask:
         waits = "no mask yet: it is being searched" if document.detection.running else ""
         return document.readonly or waits or "no mask yet; D detects"
+    if desk.reviewer.failed(document):
+        return "the objects cannot be counted, see the notice"
     return desk.compiler.words or "counting..."
 
 
