@@ -13,7 +13,7 @@ from bench.frames import Frames
 from bench.programs import ProgramError
 
 SECTIONS = ("starting", "drawing", "counting", "objects", "detecting", "batch", "gigapixel",
-            "saving", "keeping", "sharing")
+            "saving", "keeping", "sharing", "gpu")
 WIDTH = 100
 
 

@@ -25,7 +25,7 @@ class Frames:
         """A FITS file of one primary HDU; just written, so the system holds it in memory."""
         path = self.folder / f"frame{megapixels}.fits"
         if not path.exists():
-            fits.PrimaryHDU(_repeated(self.sky.image, megapixels)).writeto(path)
+            fits.PrimaryHDU(repeated(self.sky.image, megapixels)).writeto(path)
         return path
 
     def confidence(self, megapixels):
@@ -36,10 +36,11 @@ class Frames:
         for axis in (0, 1):
             for step in (-1, 1):
                 np.maximum(made, 0.4 * np.roll(sure, step, axis), out=made)
-        return _repeated(np.maximum(made, sure).astype(np.float32), megapixels)
+        return repeated(np.maximum(made, sure).astype(np.float32), megapixels)
 
 
-def _repeated(array, megapixels):
+def repeated(array, megapixels):
+    """A square piece of so many Mpx of a SIDE x SIDE array, or of its repetitions."""
     side = int((megapixels << 20) ** 0.5)
     if side <= SIDE:
         return np.ascontiguousarray(array[:side, :side])
