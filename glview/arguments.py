@@ -64,12 +64,11 @@ def _json_file(text):
     return text
 
 
-def add_dq(add):
-    """The option --dq; the value is None without it."""
+def add_dq(add, default="default"):
+    """The option --dq; the value is None without it; default: what is said of it."""
     add("--dq", choices=DQ, metavar="NAME",
         help=f"save CR_DQ too: the image's data-quality flags with the mask's bits OR-ed in, as "
-             f"they are in {', '.join(DQ[:-1])}; plain: CR_MASK alone "
-             "(default, but the window keeps up what was saved before)")
+             f"they are in {', '.join(DQ[:-1])}; plain: CR_MASK alone ({default})")
 
 
 def add_saving(add):
@@ -81,7 +80,7 @@ def add_saving(add):
     add("--method", choices=METHODS, metavar="NAME",
         help="how to save: append (at the end of the file, in place), copy (a new version of the "
              "file), beside (a file of its own), or auto, what suits the file")
-    add_dq(add)
+    add_dq(add, "default, but the window keeps up what was saved before")
 
 
 def _bits(text):

@@ -115,6 +115,7 @@ class Keeper:
 
     def _done(self, begun, result, written, same):
         """written: the entries of that file; same: True if it held a CR-cleaned image."""
+        begun = replace(begun, clean=begun.clean and saving.NOT_CLEANED not in result.warning)
         if result.place == "extension":  # else it is as it was, and perhaps changed before
             for one in written:
                 one.stamp = result.stamp

@@ -7,22 +7,23 @@ import numpy as np
 
 import glview
 from glview.core import looks, plane
-from glview.core.cancel import Cancelled
 from glview.core.clean import FARTHEST, NEAREST, cleaned
 from glview.core.coverage import Coverage, from_text, minus, to_text
 from glview.core.edits import Edits, as_plane, counted
 from glview.core.history import History
-from glview.core.mask import EDIT_ADD, EDIT_DELETE, EDIT_NONE, FinalMask, MaskSettings, final_mask
+from glview.core.mask import FinalMask, MaskSettings
 from glview.core.plane import Plane
 from glview.core.shares import percent
 from glview.core.stretch import Stretch
 from glview.document import Part
+from glview.remaking import confidence_of, found_rows, mended
 from glview.workspace import Saving
 
 OF_ONE_SAVE = {"covered", "searched", "dq", "reviewed", "cleaning", "look", "objects", "masked",
                "earlier", "pixels"}
 """Provenance that is made anew."""
 MOST_BOXES = 1000  # of what was searched, in a header; joined ones are seldom more than a hundred
+NOT_CLEANED = "The CR-cleaned image was not saved"  # begins what is told where only the mask was
 USUAL, LEFT_OUT = Saving(), Saving("none").step
 
 
@@ -43,73 +44,22 @@ def restored(saved, cancel=None):
 
     saved: what `read` gave.  The confidence is an array, or a Plane for a large frame; edits are a
     Plane.  Where it was left out it is 1.0 where a model may have found what is masked, see
-    `_found_rows`.  Where the saved mask differs from what its own settings give (another program
-    wrote it), edits make up for the difference.
+    `remaking.found_rows`.  Where the saved mask differs from what its own settings give (another
+    program wrote it), edits make up for the difference.
     cancel: callable -> bool, asked between bands.  Raises Cancelled, or files.ReadError.
     """
     settings, confidence, edits = _settings(saved.provenance), None, None
     if saved.probability is not None:
-        confidence = _confidence(saved, saved.probability_rows, cancel)
+        confidence = confidence_of(saved, saved.probability_rows, cancel)
     elif saved.edits is None or saved.provenance.get("rounded") == LEFT_OUT:
-        confidence = _confidence(saved, lambda y0, y1: _found_rows(saved, settings, y0, y1), cancel)
+        confidence = confidence_of(
+            saved, lambda y0, y1: found_rows(saved, settings, y0, y1), cancel)
         if saved.edits is None and not settings.dilation:
             return confidence, settings, None
     if saved.edits is not None:
         edits = Plane(saved.shape, np.uint8)
         edits.fill(saved.edits_rows, cancel)
-    return confidence, settings, _mended(saved, (confidence, settings, edits), cancel)
-
-
-def _confidence(saved, rows, cancel):
-    """The confidence in [0, 1] that rows(y0, y1) give, NaN kept where there is room for it."""
-    if math.prod(saved.shape) <= plane.DENSE_PIXELS:
-        return _in_range(rows(0, saved.shape[0]))
-    confidence = Plane(saved.shape, np.float32, plane.FLOOR)
-    confidence.fill(lambda y0, y1: _in_range(rows(y0, y1)), cancel)
-    return confidence
-
-
-def _found_rows(saved, settings, y0, y1):
-    """Rows y0..y1 of a model's mask before it was grown, as far as mask and edits tell: bool.
-
-    All from which growing reaches no pixel that was neither masked nor changed by hand, but for
-    what reaches only pixels that were added; grown again, it gives the saved mask exactly.
-    """
-    reach = settings.dilation
-    top, bottom = max(0, y0 - reach), min(saved.shape[0], y1 + reach)
-    found = may_be = saved.mask_rows(top, bottom)
-    if saved.edits is not None:
-        edits = saved.edits_rows(top, bottom)
-        found = np.where(edits == EDIT_NONE, found, edits == EDIT_DELETE)
-        may_be = may_be | (edits != EDIT_NONE)
-    if reach:
-        grown = replace(settings, threshold=0.5)
-        found = ~final_mask(~may_be, grown) & final_mask(found, grown)
-    return found[y0 - top : y1 - top]
-
-
-def _in_range(values):
-    """Another program's confidence may lie outside [0, 1]; NaN stays."""
-    values = values.astype(np.float32, copy=False)
-    if values.min() >= 0 and values.max() <= 1:  # False for NaN, too
-        return values
-    return np.clip(values, 0.0, 1.0)
-
-
-def _mended(saved, made, cancel):
-    """The edits, with what they lack to give the saved mask; None if there are none."""
-    shown, edits = FinalMask(*made), made[2]
-    for y0, y1 in plane.bands(saved.shape):
-        if cancel is not None and cancel():
-            raise Cancelled
-        found = saved.mask_rows(y0, y1)
-        differs = shown[y0:y1, :] != found
-        if differs.any():
-            edits = Plane(saved.shape, np.uint8) if edits is None else edits
-            rows = edits[y0:y1, :]
-            rows[differs] = np.where(found[differs], EDIT_ADD, EDIT_DELETE)
-            edits.put(y0, 0, rows)
-    return edits
+    return confidence, settings, mended(saved, (confidence, settings, edits), cancel)
 
 
 def _settings(known):
@@ -190,11 +140,11 @@ def write(image, detection, settings, edits, stamp, beside=False, *, sides=None,
 
     detection: its confidence and provenance are saved; settings: MaskSettings; edits: a copy of the
     Plane, an array, or None; stamp: of the file when it was opened, for one that changed since is
-    left alone, and a side file written; beside: into a file of its own beside the image's in any
-    case.  sides: the same of its side files, see `files.beside.side_stamps`; verdicts: as in
-    Document; dq:
-    a key of files.dq.CONVENTIONS, or None for no flags; clean: save the image without its cosmic
-    rays too; look: the Stretch it is displayed with; choices: a workspace.Saving.
+    left alone, and a side file written by every method; beside: into a file of its own beside the
+    image's in any case.  sides: the same of its side files, see `files.beside.side_stamps`;
+    verdicts: as in Document; dq: a key of files.dq.CONVENTIONS, or None for no flags; clean: save
+    the image without its cosmic rays too, or have NOT_CLEANED in the warning; look: the Stretch it
+    is displayed with; choices: a workspace.Saving.
     Returns files.save.SaveResult; raises files.save.SaveError.
     """
     content = _content(image, detection, settings, edits, verdicts, look, choices)
@@ -202,9 +152,9 @@ def write(image, detection, settings, edits, stamp, beside=False, *, sides=None,
         content.provenance["cleaning"] = (f"medians of good pixels within {NEAREST} to {FARTHEST} "
                                           "pixels")
         content = replace(content, cleaned=cleaned(image, content.mask))
-    return _saved(image, content, dq, hdu=image.hdu, sides_since=sides, unchanged_since=stamp,
-                  opened=image, method="beside" if beside else choices.method,
-                  target=None if beside else image.side)
+    return _saved(image, replace(content, dq=dq), hdu=image.hdu, sides_since=sides,
+                  unchanged_since=stamp, opened=image, target=None if beside else image.side,
+                  method="beside" if beside else choices.method)
 
 
 def foresee(image, detection, settings, edits, stamp=None, *, verdicts=None, dq=None, look=None,
@@ -213,6 +163,7 @@ def foresee(image, detection, settings, edits, stamp=None, *, verdicts=None, dq=
 
     Raises files.save.SaveError, if `write` would.
     """
+    from glview.files.commit import ChangedError
     from glview.files.foresee import foresee
     from glview.files.save import FlagsError
 
@@ -220,6 +171,8 @@ def foresee(image, detection, settings, edits, stamp=None, *, verdicts=None, dq=
     where = choices.method, image.side, stamp
     try:
         return foresee(image, replace(content, dq=dq), *where)
+    except ChangedError:
+        return foresee(image, replace(content, dq=dq), "beside", *where[1:])
     except FlagsError as error:
         found = foresee(image, content, *where)
         return replace(found, warning=f"No CR_DQ can be saved: {error}")
@@ -286,13 +239,27 @@ def _may_be_filled(detection):
             or (part is not None and part.confidence is detection.confidence))
 
 
-def _saved(image, content, dq, **keywords):
-    """What `save_mask` returns; flags that do not fit the file are no reason to lose the work."""
-    from glview.files.save import FlagsError, save_mask
+def _saved(image, content, **keywords):
+    """What `save_mask` returns.  Flags that do not fit the file, pixels that cannot be read to be
+    cleaned, or another program that changed the file are no reason to lose the work."""
+    from glview.files import ReadError
+    from glview.files.commit import ChangedError
+    from glview.files.save import FlagsError, SaveError, save_mask
 
+    told = ""
     try:
-        return save_mask(image.path, **vars(replace(content, dq=dq)), **keywords)
+        return save_mask(image.path, **vars(content), **keywords)
     except FlagsError as error:
-        result = save_mask(image.path, **vars(content), **keywords)
-        told = f"CR_MASK was saved, but no CR_DQ: {error}"
-        return replace(result, warning=" ".join(filter(None, [result.warning, told])))
+        content, told = replace(content, dq=None), f"CR_MASK was saved, but no CR_DQ: {error}"
+    except ChangedError:
+        if keywords["method"] == "beside":
+            raise
+        keywords["method"] = "beside"
+    except SaveError as error:
+        if content.cleaned is None or not isinstance(error.__cause__, ReadError):
+            raise
+        known = {name: value for name, value in content.provenance.items() if name != "cleaning"}
+        content, told = replace(content, cleaned=None, provenance=known), (
+            f"{NOT_CLEANED}: {error.__cause__}.")
+    result = _saved(image, content, **keywords)
+    return replace(result, warning=" ".join(filter(None, [result.warning, told])))

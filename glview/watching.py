@@ -109,7 +109,7 @@ def doubt(document, entry, saved, fits):
                 "whether it still belongs to it. Ctrl+S saves it as one of this version.")
     if fits == OTHER:
         return (f"{DOUBT} {name} in {where} was made for other pixels than the image has now: look "
-                "whether it still belongs to it. Ctrl+S saves it as one of these.")
+                "whether it still belongs to it. Ctrl+S saves it as a mask of these.")
     if fits != SAME and saved.date and saved.date in entry.outdated:
         return (f"{DOUBT} {name} was made before another program changed the file: look whether "
                 "it still belongs to the image.")

@@ -12,6 +12,7 @@ from fakemodel import FakeModel, left, make_frame
 from test_batch_command import start, wait_for_search
 
 from glview.batch import pool
+from glview.files.beside import side_stamps
 from glview.files.save import load_mask, save_mask
 
 SAME = ("file", "threshold", "objects", "masked", "cr_fraction", "output", "model", "shape")
@@ -37,7 +38,7 @@ def test_what_was_done_before_is_told_with_the_same_figures(detect, tmp_path, pl
     assert {key: first[key] for key in SAME} == {key: again[key] for key in SAME}
 
 
-def test_a_mask_saved_by_hand_has_no_figures_of_the_batch(detect, tmp_path):
+def test_a_mask_saved_by_hand_is_told_with_its_own_figures(detect, tmp_path):
     make_frame(tmp_path / "a.fits")
     detect("a.fits")
     saved = load_mask(tmp_path / "a.fits")
@@ -47,7 +48,7 @@ def test_a_mask_saved_by_hand_has_no_figures_of_the_batch(detect, tmp_path):
     assert not {"objects", "masked"} & load_mask(tmp_path / "a.fits").provenance.keys()
     _, out, _ = detect("a.fits", "--threshold", "0.2", "--json")
     record = json.loads(out[0])
-    assert (record["status"], record["objects"]) == ("kept", None)
+    assert (record["status"], record["objects"], record["masked"]) == ("kept", 1, 1997)
     assert record["output"] == str(tmp_path / "a.fits.glview.fits")
 
 
@@ -57,7 +58,8 @@ def test_a_mask_of_an_earlier_version_of_the_image_is_not_what_is_asked_for(dete
     saved = load_mask(tmp_path / "a.fits")
     for since, status in ((None, "skipped"), ((1, 2, 3), "kept")):
         save_mask(tmp_path / "a.fits", saved.mask, saved.probability, None, saved.provenance,
-                  unchanged_since=since, method="beside")
+                  unchanged_since=since, sides_since=side_stamps(tmp_path / "a.fits"),
+                  method="beside")
         assert json.loads(detect("a.fits", "--json")[1][0])["status"] == status
 
 

@@ -82,6 +82,16 @@ def test_threads_sleep_while_they_wait_unless_the_user_says_otherwise(
     assert os.environ["OMP_WAIT_POLICY"] == (own or "PASSIVE")
 
 
+def test_the_help_speaks_of_this_command(detect):
+    _, out, _ = detect("--help")
+    text = " ".join(" ".join(out).split())
+    assert "plain: CR_MASK alone (default)" in text
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    for told, tick in ((text, ""), (readme, "`")):
+        assert f"every FITS, {tick}.npy{tick} and TIFF file below" in told
+        assert "a PNG only where you name it" in told
+
+
 def test_what_is_typed_arrives(detect, tmp_path):
     make_frame(tmp_path / "a.fits")
     code, _, err = detect("a.fits[0]", "-o", "deep/out", "--model", "nres", "--threshold", "0.25",
@@ -219,10 +229,11 @@ def test_a_run_that_was_killed_is_taken_up_where_it_was(tmp_path):
     assert len(before) >= 1 and f"{len(before)} done before" in out
 
 
-def test_a_bar_is_drawn_on_a_terminal_only(tmp_path):
+@pytest.mark.parametrize("size", [(24, 80), (0, 0)])
+def test_a_bar_is_drawn_on_a_terminal_only(tmp_path, size):
     make_frame(tmp_path / "a.fits")
     shell, terminal = pty.openpty()
-    termios.tcsetwinsize(terminal, (24, 80))
+    termios.tcsetwinsize(terminal, size)  # 0: it is not known, as on a serial line
     process = start(tmp_path, tmp_path / "a.fits", stderr=terminal)
     out, _ = process.communicate(timeout=60)
     os.set_blocking(shell, False)

@@ -155,8 +155,32 @@ def test_an_image_that_is_rewritten_while_it_is_searched_gets_no_mask(
 
     monkeypatch.setattr(FakeModel, "detect_cr", slow)
     row, = batch(path.name, in_place=in_place)
-    assert row.status == "failed" and "was changed by another program" in row.error
+    assert row.status == "failed" and row.error == (
+        f"{path.name} was changed by another program since it was opened; run the command again")
     assert load_mask(path) is None and left(tmp_path) == [path.name]
+
+
+def test_an_image_that_changes_while_it_is_read_is_told_like_that_too(batch, tmp_path,
+                                                                      monkeypatch):
+    path = make_frame(tmp_path / "a.fits")
+    detect = FakeModel.detect_cr
+
+    def slow(self, image, *arguments, **options):
+        path.write_bytes(path.read_bytes() + bytes(2880))  # the same file, not one in its place
+        return detect(self, image, *arguments, **options)
+
+    monkeypatch.setattr(FakeModel, "detect_cr", slow)
+    row, = batch(path.name, most=1)
+    assert row.status == "failed" and left(tmp_path) == [path.name]
+    assert row.error == "a.fits changed on disk since it was opened; run the command again"
+
+
+def test_a_file_of_random_bytes_is_told_without_them(batch, tmp_path):
+    (tmp_path / "a.fits").write_bytes(bytes(range(160, 256)) * 50)
+    (tmp_path / "b.fits").write_bytes(b"From words and more of them\n" * 200)
+    bytes_, words = batch("a.fits", "b.fits")
+    assert bytes_.error.startswith("a.fits is no image that glview knows; it reads .fits,")
+    assert words.error.startswith("b.fits is no image that glview knows (it starts with 'From');")
 
 
 def test_a_frame_that_is_too_large_is_never_in_memory_whole(batch, tmp_path, monkeypatch):

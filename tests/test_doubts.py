@@ -19,7 +19,7 @@ from glview.library import mask_of
 from glview.watching import DOUBT
 
 OTHER, NEWER = "was made for other pixels", "newer than its mask"
-CARD = "CRPIXSUM"
+CARD = "CRIMSUM"
 
 
 @pytest.fixture
@@ -128,6 +128,23 @@ def test_without_the_sum_a_mask_made_after_the_image_is_not_doubted(desk_of, dou
     assert not doubts(frame)
 
 
+@pytest.mark.parametrize("beside", [False, True])
+def test_without_the_sum_what_this_run_saw_of_the_file_tells(desk_of, frame, beside):
+    save(desk_of, frame, beside)
+    stripped(side_of(frame) if beside else frame)
+    desk = desk_of(frame)
+    desk.show(0)
+    assert not desk.workspace.notices
+    pixels(frame)
+    desk.library.reload()
+    desk.settle()
+    told, = desk.workspace.notices
+    assert "was made before another program changed the file: look whether" in told
+    desk.library.save(beside=beside)
+    desk.settle()
+    assert not desk.workspace.notices
+
+
 def test_each_plane_of_a_cube_has_its_own(desk_of, frame):
     cube = np.stack([SCENE, SCENE + 1, SCENE + 2])
     fits.writeto(frame, cube, overwrite=True)
@@ -142,14 +159,17 @@ def test_each_plane_of_a_cube_has_its_own(desk_of, frame):
     fits.writeto(frame, cube, overwrite=True)
     desk.library.reload()
     desk.settle()
-    told = []
-    for plane in (0, 1):
-        desk.workspace.notices.clear()
+    told, images = [], desk.document.images
+    for plane in (0, 1, 2):
         desk.library.show_image(images[0], plane)
-        desk.settle()
-        told.append(len([one for one in desk.workspace.notices if OTHER in one]))
-    assert sum(told) <= 1 and fits.getheader(side_of(frame), 1)[CARD] != fits.getheader(
-        side_of(frame), "CR_MASK", 2)[CARD]
+        assert desk.settle().has_mask == (plane < 2)
+        told.append(len(desk.workspace.notices))
+    assert told == [1, 1, 1] and OTHER in desk.workspace.notices[0]
+    desk.library.show_image(images[0], 1)
+    desk.settle()
+    desk.library.save(beside=True)
+    desk.settle()
+    assert not desk.workspace.notices
 
 
 def test_a_mask_that_is_saved_again_gets_the_sum_of_the_image_it_is_saved_for(frame):
@@ -191,7 +211,7 @@ def test_every_nan_is_the_same_and_so_is_every_zero():
     values = SCENE.copy()
     values[:2] = [[np.nan], [0.0]]
     wanted = pixel_sum(from_array(values))
-    values.view(np.uint32)[0] |= 5
+    values.view(np.uint32)[0] ^= 0x400005  # signalling ones
     values[1] = -0.0
     assert np.isnan(values[0]).all() and pixel_sum(from_array(values)) == wanted
     values[0, 0] = 0

@@ -10,10 +10,15 @@ from headless import SHAPE, paint, work_on
 from test_saving_changed import CHANGES, SCENE, content, early_cards, make, pixels, side_of
 
 from glview import saving
+from glview.files.content import Job
 from glview.files.save import load_mask, save_mask
 from glview.foreseeing import Foresight
 from glview.library import mask_of
 from glview.watching import DOUBT
+from glview.workspace import Saving
+
+KEEPS_OPEN = ("rewritten", "other size", "other extensions", "folder", "removed")
+"""Changes that leave the old file to who has it open."""
 
 
 @pytest.fixture
@@ -167,7 +172,7 @@ def test_a_mask_that_was_saved_before_the_file_changed_is_told_when_it_is_read_a
         document = desk.settle()
         assert (mask_of(document) == shown).all()
         notice, = doubts(desk)
-        assert "was made before another program changed the file: look whether" in notice
+        assert "was made for other pixels than the image has now: look whether" in notice
     desk.library.reload()
     desk.settle()
     assert doubts(desk), "it was not looked at"
@@ -178,7 +183,7 @@ def test_a_mask_that_was_saved_before_the_file_changed_is_told_when_it_is_read_a
     assert not doubts(desk)
 
 
-def test_every_image_of_a_file_that_changed_is_told_of_and_no_other(desk_of, tmp_path):
+def test_an_image_that_changed_is_told_of_and_no_other_of_its_file(desk_of, tmp_path):
     frame = make(tmp_path / "frame.fits", extensions=2)
     desk = desk_of(frame)
     desk.show(0)
@@ -188,15 +193,96 @@ def test_every_image_of_a_file_that_changed_is_told_of_and_no_other(desk_of, tmp
         desk.settle()
         paint(desk.document, 5)
         save(desk)
-    pixels(frame)
+    pixels(frame)  # of the first
     desk.library.reload()
     desk.settle()
-    assert len(doubts(desk)) == 1
-    desk.library.show_image(images[0], 0)
+    assert desk.document.image.name == images[1].name and not doubts(desk)
+    desk.library.show_image(desk.document.images[0], 0)
     desk.settle()
-    assert len(doubts(desk)) == 2
-    save(desk)
     assert len(doubts(desk)) == 1
+    save(desk)
+    assert not doubts(desk)
+
+
+@pytest.mark.parametrize("what", ["pixels", "removed"])
+@pytest.mark.parametrize("method", ["append", "copy"])
+def test_in_the_window_a_file_that_changed_is_saved_beside_by_every_method(desk, frame, method,
+                                                                          what):
+    desk.workspace.saving = Saving(method=method)
+    foresight = Foresight(desk.workspace, desk.jobs)
+    shown = work_on(desk.document)
+    CHANGES[what](frame)
+    theirs = content(frame)
+    foresight.of(desk.document)
+    desk.settle()
+    assert (foresight.of(desk.document).path, foresight.of(desk.document).method) == (
+        side_of(frame), "beside")
+    for _ in range(2):
+        save(desk)
+        how = "removed" if what == "removed" else "changed by another program"
+        assert f"(side file: frame.fits was {how} since it was opened)" in desk.workspace.told
+        assert desk.library.unsaved == [] and content(frame) == theirs
+    assert (fits.getdata(side_of(frame), "CR_MASK") == shown).all()
+    if what == "removed":
+        return
+    desk.library.reload()
+    assert (mask_of(desk.settle()) == shown).all() and len(doubts(desk)) == 1
+    save(desk)
+    assert "frame.fits (extension)" in desk.workspace.told and not desk.workspace.notices
+
+
+@pytest.mark.parametrize("method", ["append", "copy"])
+def test_it_goes_beside_a_file_that_changes_while_it_is_saved(desk, frame, method, monkeypatch):
+    desk.workspace.saving, parts = Saving(method=method), Job.parts
+    shown = work_on(desk.document)
+
+    def late(*arguments):
+        monkeypatch.setattr(Job, "parts", parts)
+        found = parts(*arguments)
+        make(frame, SCENE + 1)
+        return found
+
+    monkeypatch.setattr(Job, "parts", late)
+    save(desk)
+    assert "frame.fits.glview.fits (side file: " in desk.workspace.told
+    assert (fits.getdata(side_of(frame), "CR_MASK") == shown).all()
+    assert early_cards(side_of(frame))[0] is True
+    assert (fits.getdata(frame, "SCI") == SCENE + 1).all()
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_the_mask_is_saved_though_the_image_to_be_cleaned_has_changed(desk, frame, what):
+    shown, there = work_on(desk.document), what in KEEPS_OPEN
+    CHANGES[what](frame)
+    save(desk, clean=True)
+    saved = "the mask and the CR-cleaned image" if there else "the mask"
+    assert desk.workspace.told.startswith(f"Saved {saved} in frame.fits.glview.fits (side file: ")
+    assert desk.library.unsaved == [] and not any("NOT" in one for one in desk.workspace.notices)
+    assert any("The CR-cleaned image was not saved: frame.fits changed on disk" in one
+               for one in desk.workspace.notices) == (not there)
+    assert desk.document.cleaned == (side_of(frame) if there else None)
+    with fits.open(side_of(frame)) as hdus:
+        assert ("CR_CLEANED" in hdus) == there and (hdus["CR_MASK"].data == shown).all()
+
+
+def test_the_mask_is_saved_though_a_part_of_the_image_cannot_be_unpacked(desk_of, frame):
+    values = np.zeros(SHAPE, np.int16) + 7
+    fits.HDUList([fits.PrimaryHDU(), fits.CompImageHDU(values, compression_type="GZIP_1",
+                                                       tile_shape=(5, 60))]).writeto(
+        frame, overwrite=True)
+    with fits.open(frame, disable_image_compression=True) as hdus:
+        place = hdus[1]._theap + hdus[1].fileinfo()["datLoc"]
+    with open(frame, "r+b") as file:
+        file.seek(place)
+        file.write(bytes(30))
+    desk = desk_of(frame)
+    shown = work_on(desk.show(0))
+    desk.workspace.notices.clear()
+    save(desk, clean=True)
+    assert desk.workspace.told.startswith("Saved the mask in frame.fits (extension)")
+    told, = desk.workspace.notices
+    assert "The CR-cleaned image was not saved: frame.fits: tile 1 of HDU 1" in told
+    assert (load_mask(frame).mask == shown).all() and desk.document.cleaned is None
 
 
 def test_a_mask_that_came_with_the_change_is_not_doubted(desk, frame):

@@ -93,7 +93,7 @@ def test_reloading_gives_the_same(frame):
     np.testing.assert_array_equal(saved.probability.view("u4"), PROBABILITY.view("u4"))
     np.testing.assert_array_equal(saved.edits, EDITS)
     expected = ORIGIN | {"model": ORIGIN["model"].replace("é", "\\xe9").rstrip()}
-    assert saved.provenance == expected
+    assert len(saved.provenance.pop("pixels")) == 8 and saved.provenance == expected
 
 
 @pytest.mark.parametrize("threshold", [0.1, 1 / 3, 0.5, np.float32(0.7), 1e-7, 0])
@@ -116,7 +116,7 @@ def test_a_mask_alone_has_no_probability_and_no_edits(frame):
     save_mask(frame, MASK, edits=np.zeros(SHAPE, np.uint8))
     saved = load_mask(frame)
     assert saved.probability is None and saved.edits is None
-    assert saved.provenance == {"version": "unknown"}
+    assert saved.provenance.pop("pixels") and saved.provenance == {"version": "unknown"}
     assert len(walk(frame)) == 4
 
 

@@ -16,7 +16,7 @@ from glview.library import mask_of
 from glview.saving import write
 
 REVIEW = {(3, 4): "rejected"}
-REAL_TIME = 946684800  # seconds: long before any mask of these tests
+LONG_AGO, LATER = 946684800, 3786739200  # seconds: before and after any mask of these tests
 
 
 class Nights:
@@ -86,6 +86,8 @@ def test_what_is_opened_through_the_turned_link_has_its_own_mask(nights):
     saved = load_mask(nights.path)
     assert (saved.mask == ~MASK).all() and saved.review == REVIEW
     assert "earlier" not in saved.provenance and load_mask(nights.one).provenance["earlier"]
+    header = fits.getheader(side_of(nights.one))
+    assert (header["GLVSIDE"], header["GLVPATH"]) == (nights.one.name,) * 2
 
 
 def test_a_side_file_that_was_not_there_at_the_opening_is_left_alone(tmp_path):
@@ -137,7 +139,7 @@ def turned(frame):
     """(what a save of before is told, the mask that was saved of the image of now)."""
     since = {"opened": open_images(frame)[0], "unchanged_since": stamp(frame)}
     make(frame, SCENE + 1)
-    os.utime(frame, (REAL_TIME, REAL_TIME))
+    os.utime(frame, (LONG_AGO, LONG_AGO))
     return since, save_mask(frame, ~MASK, None, EDITS, review=REVIEW, method="beside").path
 
 
@@ -161,7 +163,7 @@ def test_a_mask_of_the_new_version_is_not_replaced_by_one_of_before(tmp_path, wh
 def test_a_mask_that_is_older_than_the_change_is_replaced(tmp_path):
     frame = make(tmp_path / "frame.fits")
     since, side = turned(frame)
-    os.utime(frame, (4 * REAL_TIME, 4 * REAL_TIME))
+    os.utime(frame, (LATER, LATER))
     save_mask(frame, MASK, **since)
     assert (masked(side) == MASK).all() and all(early_cards(side))
 
@@ -177,7 +179,7 @@ def test_ones_own_mask_is_replaced_whatever_the_time_of_the_image(tmp_path, besi
     side = save_mask(frame, ~MASK, method="beside").path
     image, since, sides = open_images(frame)[0], stamp(frame), side_stamps(frame)
     make(frame, SCENE + 1)
-    os.utime(frame, (REAL_TIME, REAL_TIME))
+    os.utime(frame, (LONG_AGO, LONG_AGO))
     detection = Detection(Stamps(MASK.shape), MASK.astype(np.float32), 1.0, provenance={})
     result = write(image, detection, MaskSettings(), None, since, beside, sides=sides)
     assert result.path == side and (masked(side) == MASK).all() and all(early_cards(side))

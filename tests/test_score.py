@@ -12,6 +12,7 @@ from PIL import Image
 
 import glview.score
 from glview import cli
+from glview.core.shares import percent
 from glview.files.save import save_mask
 
 
@@ -118,6 +119,35 @@ def test_a_file_that_glview_saved(score, known, tmp_path):
     assert other["truth"] == "a.fits[CR_MASK]" and other["true_pixels"] == 9
 
 
+@pytest.mark.parametrize(("known_of_it", "words"), [
+    ({"added": 64, "deleted": 54}, "the 64 pixels added and 54 deleted by hand do not count"),
+    ({"deleted": 1}, "the 0 pixels added and 1 deleted by hand do not count"),
+    ({"dilation": 1}, "the growth by 1 pixel does not count"),
+    ({"added": 2, "dilation": 3}, "the 2 pixels added and 0 deleted by hand and the growth by 3 "
+                                  "pixels do not count"),
+    ({"dilation": 0, "added": 0}, ""),
+])
+def test_what_the_mask_has_and_its_confidence_has_not_is_told(score, known, tmp_path, known_of_it,
+                                                              words):
+    confidence, truth = known
+    fits.writeto(tmp_path / "a.fits", np.zeros((20, 20), np.float32))
+    save_mask(tmp_path / "a.fits", truth > 0, confidence, provenance={"model": "NRES",
+                                                                      **known_of_it})
+    told = [f"{words}; a.fits[CR_MASK] scores the mask as saved"] if words else []
+    code, out, err = score("a.fits", "truth.fits")
+    assert (code, err) == (0, []) and out[2 : 2 + len(told)] == told
+    assert numbers(score, "a.fits", "truth.fits")["notes"] == told
+    for chosen in ("CR_MASK", "CR_PROBABILITY"):  # they have chosen
+        assert numbers(score, f"a.fits[{chosen}]", "truth.fits")["notes"] == []
+    assert numbers(score, "a.fits[CR_MASK]", "truth.fits")["chosen"]["fn"] == 0
+
+
+def test_without_a_mask_beside_it_none_is_named(score, known, tmp_path):
+    save_mask(tmp_path / "map.fits", None, known[0], provenance={"dilation": 1}, method="beside")
+    found = numbers(score, "map.fits.glview.fits", "truth.fits")
+    assert not found["is_mask"] and found["notes"] == []
+
+
 def test_an_extension_named_truth_is_found(score, known, tmp_path):
     hdus = [fits.PrimaryHDU(), fits.ImageHDU(known[1] * 0, name="A"),
             fits.ImageHDU(known[1], name="TRUTH"), fits.ImageHDU(known[1], name="IGNORE")]
@@ -148,8 +178,8 @@ def test_a_picture_is_not_taken_for_a_mask(score, known, tmp_path, arguments, dt
         assert "a number from 0 to 1" in err[0]
     else:
         left = sky & ~4 if "--ignore-bits" in arguments else sky
-        share = 100 * np.count_nonzero(left) / 400
-        assert f"sky.fits is no mask: {share:.0f} % of its pixels are not 0" in err[0]
+        share = percent(np.count_nonzero(left) / 400)
+        assert f"sky.fits is no mask: {share} of its pixels are not 0" in err[0]
         assert "sky.fits[EXT]" in err[0]
 
 

@@ -16,9 +16,10 @@ from glview.core.mask import MAX_DILATION, SHAPES
 from glview.models import registry
 
 WORDS = """
-A FILE may be a folder (every FITS, .npy and TIFF file below it), a pattern in quotes, and may end
-in [EXT].  Without --ext, every extension named SCI is searched, or else every image that is no
-error, weight or quality map; a cube is searched plane by plane.
+A FILE may be a folder (every FITS, .npy and TIFF file below it, packed ones too; a PNG only where
+you name it itself), a pattern in quotes, and may end in [EXT].  Without --ext, every extension
+named SCI is searched, or else every image that is no error, weight or quality map; a cube is
+searched plane by plane.
 
 Each result is a file of its own, NAME.glview.fits, beside the image or in the folder of -o, where
 folders below a folder that is searched, or of files of one name, are kept.  It has the extensions

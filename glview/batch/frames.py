@@ -90,11 +90,10 @@ def _frame(item, request, models, most, picture):
     known = about(item, image) | {"share": share}
     try:
         model = models.name_for(request.model, image.header)
-        if not request.overwrite:
-            stands, figures = done.standing(item, source, image, request,
-                                            lambda: models.origin(model, request, image))
-            if stands != done.NOTHING:
-                return left_alone(item, stands, model, known | figures, image.notes)
+        stands, figures = done.standing(item, source, image, request,
+                                        lambda: models.origin(model, request, image))
+        if stands != done.NOTHING:
+            return left_alone(item, stands, model, known | figures, image.notes)
         if request.dq is not None:
             dq.check(source, image, request.dq)  # before the search, which takes long
         models.expect(model)
@@ -110,13 +109,10 @@ def _frame(item, request, models, most, picture):
 
 def left_alone(item, stands, model, known, notes=()):
     """The Row of an image of which DONE or EDITED stands; known: see `about` and `done.standing`,
-    whose notes are of the search; notes: of the image."""
-    told, warned = known["notes"], known["warned"] or bool(notes)
-    known = known | {"model": model, "warned": warned}
-    if stands == done.DONE:
-        return rows.Row(item.name, status=rows.SKIPPED, **known | {"notes": (*notes, *told)})
-    note = "saved by hand under other settings: left as it is (--overwrite replaces it)"
-    return rows.Row(item.name, status=rows.KEPT, **known | {"notes": (*notes, note, *told)})
+    whose notes are of that; notes: of the image."""
+    status = rows.SKIPPED if stands == done.DONE else rows.KEPT
+    told = {"notes": (*notes, *known["notes"]), "warned": known["warned"] or bool(notes)}
+    return rows.Row(item.name, status=status, model=model, **known | told)
 
 
 def about(item, image):

@@ -1,6 +1,7 @@
 """What the person sees: the table as it grows, a bar on a terminal, lines of JSON."""
 
 import json
+import os
 import sys
 from collections import Counter
 
@@ -9,7 +10,10 @@ from glview.batch.rows import DONE, FAILED, KEPT, SKIPPED, STAGES
 
 WIDEST = 44  # characters of a file's name in the table
 HEAD = f"{'shape':>13} {'read':>8} {'infer':>8} {'write':>8} {'objects':>8} {'masked':>9}  result"
-STANDING = {SKIPPED: "done before", KEPT: "saved by hand, kept"}
+BY_HAND = "saved by hand"
+STANDING = {DONE: "searched", SKIPPED: "done before", BY_HAND: BY_HAND,
+            KEPT: "saved by hand, kept", FAILED: "failed"}
+"""Kind of a row -> what is said of it at the end, and in the row of what was not searched."""
 PLACES = {"extension": "saved in the image", "side file": "saved beside the image",
           "folder": "saved in the folder", "another worker": "saved by another worker"}
 UNITS = f"{'':>13} {'Mpx/s':>8} {'Mpx/s':>8} {'Mpx/s':>8} {'':>8} {'% pixels':>9}"
@@ -36,7 +40,7 @@ class Report:
         if not self.counts:
             self._say(f"{'image':<{self._width}} {HEAD}")
             self._say(f"{'':<{self._width}} {UNITS}")
-        self.counts[row.status] += 1
+        self.counts[_kind(row)] += 1
         self._warned += row.warned
         self._finished += row.share
         if row.status == DONE:
@@ -68,9 +72,8 @@ class Report:
 
     def summary(self, seconds, stopped):
         """Counts and speeds in words, as lines."""
-        names = ((DONE, "searched"), (SKIPPED, "done before"), (KEPT, "saved by hand, kept"),
-                 (FAILED, "failed"))
-        counts = ", ".join(f"{self.counts[key]} {text}" for key, text in names if self.counts[key])
+        counts = ", ".join(f"{self.counts[kind]} {text}" for kind, text in STANDING.items()
+                           if self.counts[kind])
         yield ""
         warned = f", {self._warned} with warnings" if self._warned else ""
         yield (f"{'Stopped: ' if stopped else ''}{counts or 'nothing to do'}{warned}; "
@@ -104,11 +107,18 @@ def table_lines(row, width):
 
 def _place(row):
     """Where the result is, in words."""
-    return PLACES.get(row.method, row.method) or STANDING[row.status]
+    return PLACES.get(row.method, row.method) or STANDING[_kind(row)]
+
+
+def _kind(row):
+    """The row's status, or that a person has done what was asked for."""
+    return BY_HAND if row.status == SKIPPED and row.by_hand else row.status
 
 
 def _bar(total):
     from tqdm import tqdm
 
     shape = "{percentage:3.0f} %|{bar}| of {total}, {elapsed} so far, {remaining} left"
-    return tqdm(total=total, bar_format=shape, file=sys.stderr, leave=False, dynamic_ncols=True)
+    known = os.get_terminal_size(sys.stderr.fileno()).columns
+    size = {"dynamic_ncols": True} if known else {"ncols": 80, "nrows": 24}  # of 0, it draws none
+    return tqdm(total=total, bar_format=shape, file=sys.stderr, leave=False, **size)

@@ -16,8 +16,9 @@ class Row:
     name: of the image, with its folder below the one that was named, if any.
     share: of its file's images, so that those of one file sum up to 1. seconds: of each stage.
     objects, masked: connected objects and pixels of the mask. method: where the result was saved:
-    "extension", "side file" or "folder". notes: sentences for the user; warned: one of them is
-    about the file, which is truncated, say. error: why it failed.
+    "extension", "side file" or "folder". by_hand: the mask there was saved at the window or by a
+    script. notes: sentences for the user; warned: one of them is about the file, which is
+    truncated, say. error: why it failed.
     """
 
     file: str
@@ -33,6 +34,7 @@ class Row:
     objects: int | None = None
     masked: int | None = None
     method: str = ""
+    by_hand: bool = False
     output: str = ""
     notes: tuple[str, ...] = ()
     warned: bool = False
@@ -66,10 +68,14 @@ def failed(item, error, name="", share=1.0, **known):
 def words(error):
     """One line about any exception; those that are no sentences get their type in front."""
     from glview.files import ReadError
-    from glview.files.commit import SaveError
+    from glview.files.commit import ChangedError, SaveError
+    from glview.files.source import FileChangedError
     from glview.models.registry import ModelError
 
     text = " ".join(str(error).split())
+    if isinstance(error, FileChangedError) or (isinstance(error, ChangedError)
+                                               and not error.removed):
+        return f"{text.partition(';')[0]}; run the command again"  # the window opens it again
     if isinstance(error, MemoryError):
         return f"not enough memory: {text or 'use a smaller frame, or fewer --jobs'}"
     if isinstance(error, ReadError | SaveError | ModelError):

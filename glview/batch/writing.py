@@ -100,7 +100,8 @@ class Writer:
             item = group[0].found.frame.item
             sides = side_stamps(item.path, item.output)  # first: what comes later is refused
             stands = [self._standing(one.found.frame) for one in group]
-            free = [one for one, found in zip(group, stands, strict=True) if found == done.NOTHING]
+            free = [one for one, found in zip(group, stands, strict=True)
+                    if found[0] == done.NOTHING]
             place = self._save(free, sides) if free else None
         except Exception as error:
             if len(group) > 1:
@@ -120,7 +121,7 @@ class Writer:
         try:
             saved = save_masks(item.path, {_key(one): one.content for one in group}, **where)
         except SaveError:
-            if len(group) > 1 or self._standing(frame) != done.DONE:
+            if len(group) > 1 or self._standing(frame)[0] != done.DONE:
                 raise
             return "another worker", item.output, ("it was written at the same time",)
         notes = tuple(note for note in (request.in_place and saved.why, saved.warning) if note)
@@ -131,15 +132,13 @@ class Writer:
         return "side file" if beside else "folder", saved.path, notes
 
     def _standing(self, frame):
-        """What others left there since the frame was read: a person, or another worker that was
-        taken for dead; NOTHING for who wants it replaced."""
+        """`done.standing` of what others left there since the frame was read: a person, or another
+        worker that was taken for dead."""
         image, request = frame.image, self._request
-        if request.overwrite:
-            return done.NOTHING
         packed = image.source is not None and image.source.packed
         source = image.source if packed else open_source(frame.item.path)
         return done.standing(frame.item, source, image, request,
-                             lambda: self._models.origin(frame.model, request, image))[0]
+                             lambda: self._models.origin(frame.model, request, image))
 
 
 def failed(frame, error, seconds):
@@ -155,8 +154,8 @@ def _seconds(found):
 def _left(made, stands):
     found, frame = made.found, made.found.frame
     known = about(frame.item, frame.image) | {"share": frame.share, "seconds": _seconds(found)}
-    known |= {"notes": found.notes, "warned": False}
-    return left_alone(frame.item, stands, frame.model, known, _notes(frame.image))
+    state, figures = stands
+    return left_alone(frame.item, state, frame.model, known | figures, frame.image.notes)
 
 
 def _key(made):

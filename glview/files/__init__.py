@@ -75,7 +75,9 @@ def reader_for(source):
     if b"<html" in start.lower() or start.lower().startswith(b"<!doctype"):
         raise ReadError(f"{source.name} is a web page, not an image: download the file again")
     known = ", ".join(suffix for reader in READERS for suffix in reader.suffixes)
-    wrong = f"{source.name} is no image that glview knows (it starts with {start[:8]!r})"
+    word = b"".join(start[:8].split()[:1]).decode("ascii", "replace")
+    seen = f" (it starts with {word!r})" if word.isascii() and word.isprintable() and word else ""
+    wrong = f"{source.name} is no image that glview knows{seen}"
     raise ReadError(f"{wrong}; it reads {known}, and these packed as .gz, .bz2 or .xz")
 
 

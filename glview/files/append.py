@@ -17,8 +17,8 @@ from glview.files.commit import ChangedError, SaveError, commit, explain, lock
 from glview.files.disk import write_all
 from glview.files.fits import is_own, is_pending
 from glview.files.header import scan
-from glview.files.journal import Plan, begin, exists, folder
-from glview.files.recovery import UNTOUCHED, back, forward, state_of
+from glview.files.journal import Plan, begin, exists, folder, set_aside
+from glview.files.recovery import FOREIGN, UNTOUCHED, back, forward, state_of
 from glview.files.source import path_text, stamp_of
 
 SMALL = 64 << 20  # bytes: a file that is copied in no time, for a copy needs no recovery
@@ -35,7 +35,8 @@ def put(version, method):
     """Put a `commit.Version` of an existing, locked file in place: at its end, or as a copy.
 
     method: "auto", "append" or "copy". Returns (the one used, why the other way was barred or "",
-    a warning or ""). Raises SaveError, and UnsuitableError where it cannot be done like that.
+    the new version's stamp, a warning or ""). Raises SaveError, and UnsuitableError where it cannot
+    be done like that.
     """
     status, folder_open = os.fstat(version.source.fd), os.access(version.path.parent, os.W_OK)
     small = status.st_size < SMALL and status.st_nlink == 1
@@ -44,38 +45,41 @@ def put(version, method):
     why = ""
     if method != "copy":
         try:
-            return "append", "", append(version, method == "auto")
+            return "append", "", *append(version, method == "auto")
         except UnsuitableError as error:
             if method == "append":
                 raise
             why = str(error)
     if not folder_open:
         raise UnsuitableError(f"the folder of {version.path.name} is write-protected")
-    warning = commit(version)
+    stamp, warning = commit(version)
     if others := status.st_nlink - 1:
         parted = (f"{version.path.name} had {others} other name{'s' * (others > 1)} (hard links): "
                   "what they name is the file without this mask")
         warning = " ".join(filter(None, [warning, parted]))
-    return "copy", why, warning
+    return "copy", why, stamp, warning
 
 
 def _copy_or_append(version):
     try:
-        return "copy", "", commit(version)
+        return "copy", "", *commit(version)
     except SaveError as error:
         if getattr(error.__cause__, "errno", None) not in (errno.ENOSPC, errno.EDQUOT):
             raise
         try:
-            return "append", "the disk has no room for a copy", append(version)
+            return "append", "the disk has no room for a copy", *append(version)
         except UnsuitableError:
             raise error from error.__cause__
 
 
 def append(version, careful=True):
-    """Write the end of a `commit.Version` into its file. Returns a warning, or "".
+    """Write the end of a `commit.Version` into its file. Returns (its new stamp, a warning or "").
 
     careful: not where the disk is another machine's, for what such a disk promises is in doubt.
-    Raises UnsuitableError before anything was written, SaveError afterwards.
+    Raises UnsuitableError before anything was written, SaveError afterwards; it is a ChangedError
+    if another program wrote to the file meanwhile. That is seen by its size and time, except while
+    the header is written at the very end, within one tick of the disk's clock, and, on a network
+    disk, where glview's own writing may change the time late.
     """
     _check(version, careful)
     at, parts = tail_of(version)
@@ -100,8 +104,7 @@ def barrier(source, kept, careful=True):
     """
     if not hasattr(os, "posix_fallocate"):
         return "this system cannot set space aside"
-    kind = file_system(source.fd) if careful else ""
-    if kind.split(".")[0] in NETWORK:
+    if careful and (kind := _network(source.fd)):
         return f"it is on a network disk ({kind})"
     found, (at, _) = scan(source.fd), _cut(kept)
     if found.problem or found.hdus[-1].end != found.size:
@@ -155,6 +158,7 @@ def _write(fd, version, at, parts):
     for part in body:
         digest.update(part)
     end = at + sum(map(len, parts))
+    own = _Own(fd, version)
     plan = Plan(version.stamp, at, end, secrets.token_hex(16), header, digest.hexdigest())
     try:
         journal = begin(version.path, fd, plan)
@@ -162,44 +166,78 @@ def _write(fd, version, at, parts):
         raise UnsuitableError(f"no journal can be kept in {path_text(folder())} "
                               f"({error.strerror or error})") from error
     try:
-        _reserve(fd, plan)
-        _fill(fd, plan, body)
-        if os.stat(version.path).st_ino != version.stamp[0]:
-            raise ChangedError(f"{version.path.name} was replaced by another program meanwhile")
+        _reserve(own, plan)
+        _fill(own, plan, body)
+        own.check(os.stat(version.path))
         forward(fd, journal)
         _verify(fd, version, plan)
     except BaseException as error:
-        _undo(fd, version, journal, error)
+        _undo(own, version, journal, error)
         raise
+    stamp = stamp_of(os.fstat(fd))
     try:
-        journal.end(version.path, stamp_of(os.fstat(fd)))
+        journal.end(version.path, stamp)
     except OSError as error:
-        return f"saved, but {path_text(journal.place)} could not be removed ({error.strerror})"
-    return ""
+        told = f"saved, but {path_text(journal.place)} could not be removed ({error.strerror})"
+        return stamp, told
+    return stamp, ""
 
 
-def _reserve(fd, plan):
+class _Own:
+    """A file that is written to, and its stamp after the last own write: before the next it is
+    another if another program wrote.
+
+    fd: its descriptor. others: True once that was seen.
+    """
+
+    def __init__(self, fd, version):
+        self.fd, self.others = fd, False
+        self._name, self._stamp = version.path.name, version.stamp
+        self._compared = 1 if _network(fd) else None  # of the stamp: the inode alone, or all
+
+    def check(self, status=None):
+        """Raise ChangedError if the file, or one of this status, is no longer as it was left."""
+        now = stamp_of(os.fstat(self.fd) if status is None else status)
+        if now[: self._compared] != self._stamp[: self._compared]:
+            self.others = now[0] == self._stamp[0]
+            how = "changed" if self.others else "replaced"
+            raise ChangedError(f"{self._name} was {how} by another program meanwhile")
+
+    def reserve(self, start, end):
+        """Take space. Raises OSError."""
+        self.check()
+        os.posix_fallocate(self.fd, start, end - start)
+        self._stamp = stamp_of(os.fstat(self.fd))
+
+    def write(self, data, place):
+        """Write data at a place. Raises OSError."""
+        self.check()
+        write_all(self.fd, data, place)
+        self._stamp = stamp_of(os.fstat(self.fd))
+
+
+def _reserve(own, plan):
     """Take the space before anything is written: a full disk is told here."""
     if plan.end <= plan.old_end:
         return
     try:
-        os.posix_fallocate(fd, plan.old_end, plan.end - plan.old_end)
+        own.reserve(plan.old_end, plan.end)
     except OSError as error:
         if error.errno in _NO_RESERVE:
             raise UnsuitableError("its disk cannot set space aside") from error
         raise
 
 
-def _fill(fd, plan, body):
+def _fill(own, plan, body):
     """The placeholder, then all behind the header. What comes after a sync never reaches the disk
     before it, not even when the power fails."""
-    write_all(fd, plan.placeholder, plan.at)
-    os.fdatasync(fd)
+    own.write(plan.placeholder, plan.at)
+    os.fdatasync(own.fd)
     place = plan.at + len(plan.header)
     for part in body:
-        write_all(fd, part, place)
+        own.write(part, place)
         place += len(part)
-    os.fdatasync(fd)
+    os.fdatasync(own.fd)
 
 
 def _verify(fd, version, plan):
@@ -208,12 +246,21 @@ def _verify(fd, version, plan):
         raise SaveError(f"{version.path.name} could not be saved: the new end is not whole")
 
 
-def _undo(fd, version, journal, error):
-    """Put everything back; raises SaveError, or leaves that to the caller if `error` says it."""
+def _undo(own, version, journal, error):
+    """Put everything back; raises SaveError, or leaves that to the caller if `error` says it.
+
+    A file in which another program wrote over what the save did is left to that one.
+    """
     try:
-        if state_of(fd, journal) != UNTOUCHED:
-            back(fd, journal)
-        journal.end(version.path, stamp_of(os.fstat(fd)))
+        state = state_of(own.fd, journal)
+        if state == FOREIGN:
+            set_aside(version.path)
+        else:
+            if state != UNTOUCHED:
+                back(own.fd, journal)
+            # What others changed is not to pass with readers for what a save did.
+            now = version.stamp if own.others else stamp_of(os.fstat(own.fd))
+            journal.end(version.path, now)
     except OSError as worse:
         raise SaveError(
             f"{explain(error, version.path)}; what was begun could not be taken back "
@@ -221,6 +268,12 @@ def _undo(fd, version, journal, error):
             "lie behind it until glview opens the file again", state="unfinished") from error
     if isinstance(error, OSError | ReadError):
         raise SaveError(explain(error, version.path)) from error
+
+
+def _network(file):
+    """The kind of a file's file system, as `file_system` says, if it is a network's, or ""."""
+    kind = file_system(file)
+    return kind if kind.split(".")[0] in NETWORK else ""
 
 
 def file_system(file):

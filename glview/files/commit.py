@@ -73,9 +73,10 @@ class Version:
 
 
 def commit(version):
-    """Write it. Returns a sentence of warning, or "". Raises SaveError; then nothing changed.
+    """Write it. Returns (the stamp of what was written, a sentence of warning or "").
 
-    It is a ChangedError if `path` is no longer the old version.
+    Raises SaveError; then nothing changed. It is a ChangedError if `path` is no longer the old
+    version. The stamp is taken before others can reach the file, so what they do to it is seen.
     """
     temporary = None
     try:
@@ -85,6 +86,7 @@ def commit(version):
             _fill(fd, version)
         finally:
             os.close(fd)
+        stamp = stamp_of(os.stat(temporary))  # now, for some disks set the time at the closing
         if stamp_if_there(version.path) != version.stamp:
             raise ChangedError(f"{version.path.name} was changed by another program meanwhile")
         os.replace(temporary, version.path)
@@ -98,8 +100,8 @@ def commit(version):
     try:
         sync_folder(version.path.parent)
     except OSError as error:
-        return f"saved, but the folder could not be synced ({error.strerror})"
-    return ""
+        return stamp, f"saved, but the folder could not be synced ({error.strerror})"
+    return stamp, ""
 
 
 def explain(error, path):

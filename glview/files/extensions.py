@@ -52,7 +52,7 @@ ORIGIN = (
     ("notes", "CRNOTES", "what glview detect said of the search"),
     ("unseen", "CRUNSEEN", "written by glview detect, nobody has looked"),
     ("earlier", "CREARLY", "mask made for an earlier version of the image"),
-    ("pixels", "CRPIXSUM", "sum over pixels of the image, to know it again"),
+    ("pixels", "CRIMSUM", "sum over pixels of the image, to know it again"),
 )
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from glview.files import ReadError, changed, fits, open_with_source
 from glview.files.append import UnsuitableError, put
-from glview.files.beside import side_files
-from glview.files.commit import ChangedError, SaveError, commit, lock, stamp_if_there, unlock
+from glview.files.beside import path_then, side_files
+from glview.files.commit import ChangedError, SaveError, commit, lock, unlock
 from glview.files.content import Content, job_of, known
 from glview.files.dq import FlagsError
 from glview.files.header import BLOCK, scan
@@ -34,9 +34,9 @@ class SaveResult:
     """path: the file the mask is in now. method: "append", "copy" or "beside", see `save_mask`.
 
     why: what barred the usual method, or "". warning: a sentence, or "".
-    stamp: of the image's file afterwards, for the next `unchanged_since`, or that of before where
-    another program changed it; side: of the side file, if that was written, for the next
-    `sides_since`. date: DATE of the extensions.
+    stamp: of the image's file as the save left it, for the next `unchanged_since`, or that of
+    before where another program had changed it; side: of the side file, if that was written, for
+    the next `sides_since`. date: DATE of the extensions.
     """
 
     path: Path
@@ -78,7 +78,7 @@ def save_mask(
     (pixels by hand), "covered" (share of the frame that was searched), "searched" (its sections),
     "notes" and "damaged" (what the search told of the image), "plane" (of a cube, from 0),
     "cleaning" (how `cleaned` was made), "look", "save" and "version", which glview writes; "floor",
-    "rounded", "reviewed" and "earlier" come by themselves. Other keys are left out.
+    "rounded", "reviewed", "earlier" and "pixels" come by themselves. Other keys are left out.
     hdu: extension of the image, its number or name; None is the first shown.
     review: {(y, x): "accepted" or "rejected"} of objects, each by one of its pixels: CR_REVIEW.
     cleaned: the image without cosmic rays, an array or what gives its rows, for several threads at
@@ -91,8 +91,9 @@ def save_mask(
     gone, it is left alone: "auto" and "beside" write a side file, whose header says (CREARLY) that
     the mask is of an earlier version; the result says so too. "append" and "copy" refuse.
     opened: the Image (of `open_images`) as it was then: where the file is another by now, the side
-    file has its header's WCS; None does without. sides_since: `beside.side_stamps`; a side
-    file that is another by now is not written.
+    file has its header's WCS; None does without. sides_since: `beside.side_stamps` of then; a side
+    file that is another by now, or none of those, is not written, and the mask of an earlier
+    version goes to one of those only, wherever links lead by now.
     method: "append" puts the extensions at the end of the image's own file, in place, whatever its
     size; "copy" writes the file anew and renames that; "beside" writes a side file. "auto" copies a
     small file and appends to a large one; where that cannot be it takes the next of the three, and
@@ -122,7 +123,7 @@ def save_masks(path, contents, *, unchanged_since=None, sides_since=None, method
     if method not in METHODS:
         raise SaveError(f"there is no method {method!r}; it is one of {', '.join(METHODS)}")
     since = None if unchanged_since is None else tuple(unchanged_since)
-    where, made = _Where(method, target, sides_since or {}), dict(_contents(contents))
+    where, made = _Where(method, target, sides_since), dict(_contents(contents))
     try:
         return _save(path, made, since, where)
     except ChangedError as error:
@@ -142,7 +143,7 @@ class _Where:
 
     method: str
     target: Path | None
-    sides: dict
+    sides: dict | None
 
 
 def _save(path, contents, since, where):
@@ -162,27 +163,28 @@ def _save(path, contents, since, where):
     date = _date()
     jobs = [job_of(source, image, content, date)
             for image, content in zip(images, contents.values(), strict=True)]
-    found = _put(jobs, source, real, where)
+    *found, left, told_by_disk = _put(jobs, source, real, where)
     told = () if source.packed else source.notes  # of an earlier save that was cut short
-    warning = " ".join(filter(None, [found[-1], *told, *(job.warning for job in jobs)]))
-    side = stamp_if_there(found[0]) if found[1] == "beside" else None
-    return SaveResult(*found[:-1], warning, stamp_if_there(real) or now, side, date)
+    warning = " ".join(filter(None, [told_by_disk, *told, *(job.warning for job in jobs)]))
+    stamps = (now, left) if found[1] == "beside" else (left, None)
+    return SaveResult(*found, warning, *stamps, date)
 
 
 def _save_of_earlier(images, contents, error, since, where):
     """The same of masks whose file is another by now, as a ChangedError says; images: as they were
     when it was opened."""
-    date = _date()
+    places, date = list(where.sides or side_files(images[0].path)), _date()
+    if where.sides:  # a link may lead to another image by now
+        images = [replace(image, path=path_then(where.sides)) for image in images]
     jobs = [job_of(None, image, changed.of_earlier(content), date)
             for image, content in zip(images, contents, strict=True)]
     try:
-        place, warning = _put_beside(jobs, where)
+        place, side, warning = _put_beside(jobs, places, where)
     except SaveError as failure:
         failure.args = (f"{error.why}, and {failure}",)
         raise
     told = filter(None, [changed.sentence(error, place), changed.without_flags(contents), warning])
-    return SaveResult(place, "beside", error.why, " ".join(told), since, stamp_if_there(place),
-                      date)
+    return SaveResult(place, "beside", error.why, " ".join(told), since, side, date)
 
 
 def _date():
@@ -195,7 +197,8 @@ def _by_extension(contents):
 
 
 def _put(jobs, source, real, where):
-    """(file, method, why, warning) of a save by the method that is asked for, or that can be."""
+    """(file, method, why, the file's stamp, warning) of a save by the method that is asked for, or
+    that can be."""
     why, method = ASKED, where.method
     if where.target is None and method != "beside":
         try:
@@ -205,8 +208,8 @@ def _put(jobs, source, real, where):
                 wrong = f"{source.name} could not be saved by the method {method!r}"
                 raise SaveError(f"{wrong}: {error}") from error
             why = str(error)
-    place, warning = _put_beside(jobs, where)
-    return place, "beside", why, warning
+    place, *rest = _put_beside(jobs, side_files(jobs[0].image.path, real), where)
+    return place, "beside", why, *rest
 
 
 def _pictures(path, keys):
@@ -247,7 +250,7 @@ def why_not_inside(source, real):
 
 
 def _put_inside(jobs, source, real, method):
-    """(method, why, warning); raises UnsuitableError where the file cannot take the mask."""
+    """(method, why, stamp, warning); raises UnsuitableError where the file cannot take the mask."""
     if why := why_not_inside(source, real):
         raise UnsuitableError(why)
     if lock(source.fd) is False:
@@ -258,16 +261,17 @@ def _put_inside(jobs, source, real, method):
         unlock(source.fd)
 
 
-def _put_beside(jobs, where):
-    """Into the target, or the first side file that can be written; returns it and a warning."""
+def _put_beside(jobs, places, where):
+    """Into the target, or the first of the places that can be written: (it, its stamp, a warning
+    or "")."""
     if where.target is not None:
-        return Path(where.target), _put_aside(jobs, Path(where.target), where)
+        return Path(where.target), *_put_aside(jobs, Path(where.target), where)
     failed = None
-    for side in side_files(jobs[0].image.path):
+    for side in places:
         if failed is not None and not os.access(side.parent, os.W_OK):
             continue
         try:
-            return side, _put_aside(jobs, side, where)
+            return side, *_put_aside(jobs, side, where)
         except SaveError as error:
             failed = failed or error
     failed.beside = True

@@ -1,6 +1,7 @@
 """What the new version of a file is made of: what is kept of the old one, and new extensions."""
 
 import os
+from datetime import UTC, datetime
 from itertools import count
 
 from glview.files import ReadError, pairing
@@ -26,7 +27,8 @@ def inside_version(jobs, source, real):
 def side_version(jobs, side, sides):
     """The side file with these masks in place of those it may hold for the same images.
 
-    sides: stamps that it may have, see `save_mask`.
+    sides: of `beside.side_stamps`, to refuse what is none of them; or None. Without them a mask is
+    not replaced by one of an earlier version of the image, if it may be of the one that is there.
     """
     images = [job.image for job in jobs]
     owners = [(one.hdu, str(one.header.get("EXTNAME", "")).strip(), _version_of(one))
@@ -38,7 +40,7 @@ def side_version(jobs, side, sides):
         found = scan(source.fd)
     except ReadError as error:
         raise SaveError(f"{error}; move it away, then save again") from error
-    if source.stamp != sides.get(side, source.stamp):
+    if sides is not None and source.stamp not in sides.values():
         raise SaveError(f"{source.name} was changed by another program since the image was opened; "
                         "move it away, then save again")
     if "GLVSIDE" not in found.hdus[0].cards or found.problem:
@@ -51,8 +53,26 @@ def side_version(jobs, side, sides):
                for one in replaced):
             raise SaveError(f"{source.name} holds the mask of an earlier version of the image, "
                             "which was of another size; move it away, then save again")
+    if sides is None and any(_is_of_now(one, job) for job in jobs for one in replaced):
+        raise SaveError(f"{source.name} holds a mask that is younger than the changed image; move "
+                        "it away, then save again")
     kept = [one for one in found.hdus if one not in replaced]
     return _version(jobs, side, source, kept, owners)
+
+
+def _is_of_now(hdu, job):
+    """Whether a job is of an earlier version of the image, but a saved extension perhaps of the one
+    that is there: it was saved when that was, or nobody can tell when."""
+    if not job.provenance.get("earlier") or is_of_earlier(hdu):
+        return False
+    try:
+        changed = os.stat(job.image.path).st_mtime_ns // 1_000_000  # DATE has milliseconds
+        saved = datetime.fromisoformat(hdu.cards["DATE"]).replace(tzinfo=UTC)
+    except FileNotFoundError:
+        return False
+    except (OSError, LookupError, ValueError, TypeError):
+        return True
+    return round(saved.timestamp() * 1000) >= changed
 
 
 def _version_of(image):

@@ -88,7 +88,7 @@ def _scores(options):
     image = _image(options.map, ("CR_PROBABILITY", "CR_MASK"))
     truth_image = _image(options.truth, ("TRUTH", "CR_MASK"))
     _check_shape(image, truth_image)
-    notes = []
+    notes = _left_out(image, options.map)
     confidence = _confidence(image, options.map, notes)
     truth, ignored = _masks(truth_image, options, notes)
     threshold = options.threshold
@@ -109,6 +109,25 @@ def _scores(options):
         "best": _line(curve.best()), "chosen": _line(tally.at(threshold)),
         "objects": _objects(objects), "curve": curve,
     }
+
+
+def _left_out(image, name):
+    """Notes on what the mask in the same file has and the confidence has not that is scored; none
+    for who has chosen by the name, as it was typed."""
+    if locate(name)[1] is not None or image.header.get("EXTNAME") != "CR_PROBABILITY":
+        return []
+    try:
+        header = open_images(name, "CR_MASK")[0].header
+    except ReadError:
+        return []
+    added, deleted, grown = (header.get(key, 0) for key in ("CRNADD", "CRNDEL", "CRDILATE"))
+    by_hand = f"the {added} pixels added and {deleted} deleted by hand"
+    growth = f"the growth by {grown} pixel{'s' * (grown != 1)}"
+    found = [by_hand] * bool(added or deleted) + [growth] * bool(grown)
+    if not found:
+        return []
+    verb = "do" if found[0] == by_hand else "does"
+    return [f"{' and '.join(found)} {verb} not count; {name}[CR_MASK] scores the mask as saved"]
 
 
 def _check_shape(image, other):
