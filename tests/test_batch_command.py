@@ -115,7 +115,9 @@ def test_the_table_has_a_line_for_each_image_and_the_exit_code_tells_failure(det
     done, = (line for line in out if line.startswith("a.fits"))
     assert done.split()[1:4] == ["50", "x", "40"] and done.endswith("saved beside the image")
     assert done.split()[7:9] == ["3", "0.1500"]
-    assert any(line.startswith("b.fits") and "FAILED: b.fits is no image" in line for line in out)
+    at, = (n for n, line in enumerate(out) if line.startswith("b.fits"))
+    assert out[at].endswith("FAILED: b.fits is no image that glview knows (it starts with 'words')")
+    assert out[at + 1].strip().startswith("it reads .fits, ")
     assert out[-2].startswith("1 searched, 1 failed; ") and "Mpx/s" in out[-1]
     code, out, _ = detect("a.fits")
     assert code == 0 and any(line.endswith("done before") for line in out)

@@ -99,9 +99,10 @@ def table_lines(row, width):
     speeds = "".join(f" {row.speeds[s]:8.2f}" if s in row.speeds else " " * 9 for s in STAGES)
     objects = "" if row.objects is None else row.objects
     share = "" if row.masked is None else f"{100 * row.masked / row.pixels:.4f}"
-    result = f"FAILED: {row.error}" if row.status == FAILED else _place(row)
+    wrong, _, advice = row.error.partition("; ")
+    result = f"FAILED: {wrong}" if row.status == FAILED else _place(row)
     yield f"{name:<{width}} {shape:>13}{speeds} {objects:>8} {share:>9}  {result}"
-    for note in row.notes:
+    for note in filter(None, (advice, *row.notes)):
         yield f"{'':<{width}}   {note}"
 
 
