@@ -19,10 +19,10 @@ class Foresight:
         if words := self._hindered(document):
             return words
         choices, last = self.workspace.saving, document.history.last
-        stamp = self.workspace.stamp_of(document)
-        key = document.key, document.mask_key, document.saved, choices, id(last), stamp
+        entry = self.workspace.entry_of(document)
+        key = document.key, document.mask_key, document.saved, choices, id(last), entry.stamp
         if key != self._asked and not self._jobs.has("foresee"):
-            self._ask(document, key, choices, stamp)
+            self._ask(document, key, choices, entry)
         return self._known if self._answered == key else None
 
     def _hindered(self, document):
@@ -36,11 +36,12 @@ class Foresight:
             return "A model is at work; what it comes to is known when it is done."
         return "" if document.has_mask else "There is no mask to save yet: detect, or paint one."
 
-    def _ask(self, document, key, choices, stamp):
+    def _ask(self, document, key, choices, entry):
         self._asked, detection = key, replace(document.detection)
         settings, edits = document.mask, document.edits.plane.copy()
-        more = {"verdicts": dict(document.verdicts), "dq": choices.dq or document.dq,
-                "look": document.stretch, "choices": choices}
+        more = {"sides": dict(entry.sides), "verdicts": dict(document.verdicts),
+                "dq": choices.dq or document.dq, "look": document.stretch, "choices": choices}
+        stamp = entry.stamp
 
         def work(cancelled):
             try:

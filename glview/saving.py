@@ -157,8 +157,8 @@ def write(image, detection, settings, edits, stamp, beside=False, *, sides=None,
                   method="beside" if beside else choices.method)
 
 
-def foresee(image, detection, settings, edits, stamp=None, *, verdicts=None, dq=None, look=None,
-            choices=USUAL):
+def foresee(image, detection, settings, edits, stamp=None, *, sides=None, verdicts=None, dq=None,
+            look=None, choices=USUAL):
     """What `write` would do with the same arguments, a files.foresee.Foreseen; worker.
 
     Raises files.save.SaveError, if `write` would.
@@ -168,7 +168,7 @@ def foresee(image, detection, settings, edits, stamp=None, *, verdicts=None, dq=
     from glview.files.save import FlagsError
 
     content = _content(image, detection, settings, edits, verdicts, look, choices)
-    where = choices.method, image.side, stamp
+    where = choices.method, image.side, stamp, sides
     try:
         return foresee(image, replace(content, dq=dq), *where)
     except ChangedError:

@@ -9,11 +9,14 @@ from astropy.io import fits
 from headless import paint, work_on
 from test_saving_changed import EDITS, MASK, SCENE, content, early_cards, make, side_of
 
+from glview.core.mask import MaskSettings
+from glview.core.tiles import Stamps
+from glview.document import Detection
 from glview.files import open_images
 from glview.files.beside import side_stamps
 from glview.files.save import SaveError, load_mask, save_mask, stamp
 from glview.library import mask_of
-from glview.saving import write
+from glview.saving import foresee, write
 
 REVIEW = {(3, 4): "rejected"}
 LONG_AGO, LATER = 946684800, 3786739200  # seconds: before and after any mask of these tests
@@ -183,3 +186,13 @@ def test_ones_own_mask_is_replaced_whatever_the_time_of_the_image(tmp_path, besi
     detection = Detection(Stamps(MASK.shape), MASK.astype(np.float32), 1.0, provenance={})
     result = write(image, detection, MaskSettings(), None, since, beside, sides=sides)
     assert result.path == side and (masked(side) == MASK).all() and all(early_cards(side))
+
+
+def test_what_is_foreseen_when_the_link_is_turned_happens(nights):
+    image, since, sides = open_images(nights.path)[0], stamp(nights.path), side_stamps(nights.path)
+    detection = Detection(Stamps(SCENE.shape), None, 1.0)
+    arguments = image, detection, MaskSettings(), EDITS, since
+    nights.turn(nights.two)
+    found = foresee(*arguments, sides=sides)
+    result = write(*arguments, sides=sides)
+    assert found.path == result.path == side_of(nights.one) and found.why == result.why

@@ -85,7 +85,7 @@ class Detector:
             name, why = part.model, ""
         run = Run(document, name, box or (0, 0, *shape), Finding.of(detection),
                   document.saved == detection.stamps.now, part, (view.y, view.x))
-        request = {"centre": run.looked, "stamp": self._stamp(document),
+        request = {"centre": run.looked, "stamp": self.workspace.stamp_of(document),
                    "precision": self.workspace.precision,
                    "known": part.boxes if part else (), "box": None if run.whole else run.box,
                    "share": run.borrow(self._sharing)}
@@ -107,12 +107,6 @@ class Detector:
         detection.status = why or self.choice.labels().get(name, f"The weights in {name}")
         if not run.whole:
             self._say(f"Only in view: {box[3] - box[1]} x {box[2] - box[0]} pixels.")
-
-    def _stamp(self, document):
-        """Of the document's file, as it was when it was opened or saved; None of an array."""
-        stamps = (entry.stamp for entry in self.workspace.entries
-                  if document in entry.documents.values())
-        return next(stamps, None)
 
     def poll(self):
         """Take over what the child sent, as far as a frame has the time.  Main thread only."""

@@ -29,7 +29,7 @@ class Foreseen:
     warning: str = ""
 
 
-def foresee(image, content, method="auto", target=None, unchanged_since=None):
+def foresee(image, content, method="auto", target=None, unchanged_since=None, sides_since=None):
     """What `save.save_mask` would do.
 
     image: core.image.Image of a file; content: content.Content, all else as there.
@@ -40,7 +40,8 @@ def foresee(image, content, method="auto", target=None, unchanged_since=None):
     except ChangedError as error:
         if target is None and method not in ("auto", "beside"):
             raise
-        return _of_earlier(image, content, target, error.why)
+        sides = [target] if target is not None else sides_since or side_files(image.path)
+        return _of_earlier(image, content, sides, error.why)
     except OSError as error:
         raise SaveError(f"{image.name} cannot be reached ({error.strerror})") from error
     job = job_of(image.source, image, content, DATE)
@@ -48,11 +49,11 @@ def foresee(image, content, method="auto", target=None, unchanged_since=None):
     return Foreseen(*where, _sizes(job, image), job.warning)
 
 
-def _of_earlier(image, content, target, why):
-    """The same, where the file is another by now."""
+def _of_earlier(image, content, sides, why):
+    """The same, where the file is another by now; sides: where its mask may go."""
     job = job_of(None, image, changed.of_earlier(content), DATE)
-    side = _side(image) if target is None else Path(target)
-    return Foreseen(side, "beside", why, _sizes(job, image), changed.without_flags([content]))
+    told = changed.without_flags([content])
+    return Foreseen(_first(image, sides), "beside", why, _sizes(job, image), told)
 
 
 def _sizes(job, image):
@@ -74,11 +75,12 @@ def _where(job, method):
             return real, way, why
         if method != "auto":
             raise SaveError(f"{source.name} cannot be saved by the method {method!r}: {why}")
-    return _side(image), "beside", why
+    return _first(image, side_files(image.path)), "beside", why
 
 
-def _side(image):
-    for side in side_files(image.path):
+def _first(image, sides):
+    """The first of the side files of an image that can be written."""
+    for side in map(Path, sides):
         if os.access(side.parent, os.W_OK):
             return side
     raise SaveError(f"the folder of {image.source.name} is write-protected")
